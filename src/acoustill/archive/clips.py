@@ -1,0 +1,91 @@
+"""Clips: crops of a recording, cut at video frames so that every stream shows the same instant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from acoustill.archive.archive import Archive, Recording
+from acoustill.archive.entry import Entry
+from acoustill.errors import bad_input
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A crop of a recording.
+
+    Attributes:
+        recording: its id.
+        start: first video frame.
+        frames: length in video frames.
+    """
+
+    recording: str
+    start: int
+    frames: int
+
+
+def frames_of(seconds: float, frame_rate: float) -> int:
+    """A length in whole video frames, at least one."""
+    return max(1, round(seconds * frame_rate))
+
+
+def regular_clips(entry: Entry, frames: int) -> list[Clip]:
+    """Clips side by side from the start; a rest shorter than a clip is left out.
+
+    Raises:
+        AcoustillError: if the recording is shorter than one clip: recordings are never looped or padded.
+    """
+    _check_length(entry, frames)
+    return [Clip(entry.id, start, frames) for start in range(0, entry.frames - frames + 1, frames)]
+
+
+def random_clip(entry: Entry, frames: int, rng: np.random.Generator) -> Clip:
+    """A clip that starts at any frame, all with equal chance.
+
+    Raises:
+        AcoustillError: if the recording is shorter than the clip.
+    """
+    _check_length(entry, frames)
+    return Clip(entry.id, int(rng.integers(entry.frames - frames + 1)), frames)
+
+
+def read_clip(
+    recording: Recording, clip: Clip, streams: Sequence[str], samples_per_frame: int, microphone: int = 0
+) -> dict[str, np.ndarray]:
+    """The streams of a clip.
+
+    Args:
+        recording: the clip's.
+        clip: what to cut.
+        streams: which of audio, image and video.
+        samples_per_frame: of the rig.
+        microphone: which of the stored microphones is heard.
+
+    Shapes:
+        audio: (samples,) float32.
+        image: (frames, H, W, C) float16.
+        video: (frames, h, w, 3) uint8 RGB.
+    """
+    stop = clip.start + clip.frames
+    views: dict[str, np.ndarray] = {}
+    if "audio" in streams:
+        samples = slice(clip.start * samples_per_frame, stop * samples_per_frame)
+        views["audio"] = np.array(recording.audio[microphone, samples])
+    if "image" in streams:
+        views["image"] = np.array(recording.image[clip.start : stop])
+    if "video" in streams:
+        views["video"] = recording.video(clip.start, stop)
+    return views
+
+
+def all_clips(archive: Archive, recordings: Sequence[str], frames: int) -> list[Clip]:
+    """The regular clips of several recordings, in order."""
+    return [clip for recording in recordings for clip in regular_clips(archive.entries[recording], frames)]
+
+
+def _check_length(entry: Entry, frames: int) -> None:
+    if entry.frames < frames:
+        raise bad_input(f"recording {entry.id}", "length", f"{entry.frames} frames", f"a clip's {frames} or more")

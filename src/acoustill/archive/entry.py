@@ -1,0 +1,93 @@
+"""What the archive says of a recording: one line of the manifest, and the sidecar beside the streams.
+
+An archive is a folder:
+
+    archive.json                    format, version, image specification, image grid
+    rig.yaml                        the rig that made the recordings
+    manifest.jsonl                  one Entry a line, sorted by id
+    recordings/<id>/recording.json  the Sidecar: the Entry, its streams with hashes, provenance
+    recordings/<id>/audio.npy       (microphones, samples) float32, pascal
+    recordings/<id>/image.npy       (frames, H, W, C) float16
+    recordings/<id>/video.jpegs     JPEG files one after the other; where each begins is in the sidecar
+
+Arrays are plain `.npy` files: memory maps are the fastest store measured for random crops, are safe under
+forked workers, and open in any tool.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+FORMAT = "acoustill-archive"
+VERSION = 1
+STREAMS = ("audio", "image", "video")
+
+StreamName = Literal["audio", "image", "video"]
+RecordingId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Entry(BaseModel):
+    """A recording in the manifest.
+
+    Attributes:
+        id: its name and its folder's.
+        label: the action or sound class; None where nobody labelled it.
+        scenario: where it was recorded.
+        subject: who acted, or which original a clip was cut from.
+        columns: further columns of the user's own, such as the fold of a published split.
+        frames: length in video frames; audio holds `samples_per_frame` samples for each.
+        streams: what is there of audio, image and video.
+        content: hash of the audio, by which equal recordings are found.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: RecordingId
+    label: str | None = None
+    scenario: str | None = None
+    subject: str | None = None
+    columns: dict[str, str | int | float | None] = {}
+    frames: int = Field(ge=1)
+    streams: tuple[StreamName, ...]
+    content: Hash
+
+
+class StreamFile(BaseModel):
+    """One stream of a recording on disk.
+
+    Attributes:
+        file: name beside the sidecar.
+        shape: of the array, frames decoded.
+        dtype: of the array.
+        sha256: of the file.
+        microphones: channels of the rig that an audio stream holds.
+        offsets: where each JPEG of a video begins, and where the last ends.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    shape: tuple[int, ...]
+    dtype: str
+    sha256: Hash
+    microphones: tuple[int, ...] | None = None
+    offsets: tuple[int, ...] | None = None
+
+
+class Sidecar(BaseModel):
+    """All that is known of a recording; the Entry is its public part.
+
+    Attributes:
+        entry: the line of the manifest.
+        files: of each stream.
+        provenance: where the recording came from, as its maker wrote it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entry: Entry
+    files: dict[StreamName, StreamFile]
+    provenance: dict[str, Any] = {}

@@ -1,0 +1,91 @@
+"""Checking that an archive holds what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from acoustill.archive.archive import Archive, Recording
+from acoustill.archive.entry import Entry
+from acoustill.errors import AcoustillError
+from acoustill.files import file_hash
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a recording.
+
+    Attributes:
+        recording: its id.
+        what: the complaint, in words.
+    """
+
+    recording: str
+    what: str
+
+
+def validate_archive(
+    path: str | Path, progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> list[Problem]:
+    """Reads every file of an archive and lists what is wrong: an empty list is a sound archive.
+
+    Checked are hashes, shapes, lengths, samples and image values that are not finite, silence, broken JPEG
+    frames, recordings that the manifest and the folder do not both have, and equal audio in two recordings.
+
+    Args:
+        path: the archive's folder.
+        progress: called with (recordings checked, recordings in all).
+
+    Raises:
+        AcoustillError: if there is no archive or its manifest cannot be read.
+    """
+    archive = Archive(path)
+    rig = archive.rig
+    problems: list[Problem] = []
+    seen: dict[str, str] = {}
+    for done, entry in enumerate(archive.entries.values(), start=1):
+        try:
+            problems += [Problem(entry.id, what) for what in _problems(archive[entry.id], entry, rig.samples_per_frame)]
+        except AcoustillError as error:
+            problems.append(Problem(entry.id, str(error)))
+        twin = seen.setdefault(entry.content, entry.id)
+        if twin != entry.id:
+            problems.append(Problem(entry.id, f"its audio is that of {twin}"))
+        progress(done, len(archive))
+    folders = {folder.name for folder in (archive.path / "recordings").iterdir() if not folder.name.startswith(".")}
+    problems += [Problem(name, "its folder is not in the manifest") for name in sorted(folders - set(archive.entries))]
+    return problems
+
+
+def _problems(recording: Recording, entry: Entry, samples_per_frame: int) -> Iterator[str]:
+    if recording.entry != entry:
+        yield "its sidecar and the manifest differ"
+    for stream, stated in recording.sidecar.files.items():
+        path = recording.folder / stated.file
+        if not path.is_file():
+            yield f"{path.name} is missing"
+            return
+        if file_hash(path) != stated.sha256:
+            yield f"{path.name} was changed: its hash is not the one of the sidecar"
+            return
+        if stream == "audio":
+            yield from _audio_problems(recording.audio, entry.frames * samples_per_frame)
+        elif stated.shape[0] != entry.frames:
+            yield f"{path.name} holds {stated.shape[0]} frames, expected {entry.frames}"
+        elif stream == "image" and not np.isfinite(recording.image).all():
+            yield "an acoustic image is not finite"
+        elif stream == "video":
+            for index in range(entry.frames):
+                recording.frame(index)
+
+
+def _audio_problems(audio: np.ndarray, samples: int) -> Iterator[str]:
+    if audio.shape[1] != samples:
+        yield f"audio holds {audio.shape[1]} samples, expected {samples}"
+    if not np.isfinite(audio).all():
+        yield "audio holds samples that are not finite"
+    for channel in np.flatnonzero(~audio.any(axis=1)):
+        yield f"channel {channel} of the audio is silent"

@@ -1,0 +1,122 @@
+"""Files that are never half there: write beside, then rename; and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from acoustill.errors import AcoustillError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives the path of a temporary neighbour, renamed to `path` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Gives an empty temporary folder, renamed to `path` when the block ends well.
+
+    What stood at `path` is replaced; if the block fails, it is left as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        yield beside
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(beside, path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON, indented, keys in the order given, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON.
+
+    Raises:
+        AcoustillError: if the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise AcoustillError(f"{path}: no such file") from error
+    except (ValueError, RecursionError, IsADirectoryError) as error:
+        raise AcoustillError(f"{path}: not a JSON file ({error})") from error
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """Reads a JSON-lines file, one value a line.
+
+    Raises:
+        AcoustillError: if the file is missing, or naming the first line that is not JSON.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise AcoustillError(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise AcoustillError(f"{path}: not a text file") from error
+    values = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            values.append(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            raise AcoustillError(f"{path}: line {number} is not JSON ({error})") from error
+    return values
+
+
+def write_json_lines(path: Path, values: list[Any]) -> None:
+    """Writes a JSON-lines file whole or not at all."""
+    write_text(path, "".join(json.dumps(v, ensure_ascii=False, allow_nan=False) + "\n" for v in values))
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def json_hash(content: Any) -> str:
+    """SHA-256 of a JSON value written in one way only: keys sorted, no spaces."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first complaint of pydantic as part of a sentence: field, what was found, what is wrong."""
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"]) or "the content"
+    if problem["type"] == "extra_forbidden":
+        return f"{field} is not a known field"
+    if problem["type"] == "missing":
+        return f"{field} is missing"
+    found = repr(problem["input"])
+    return f"{field} is {found if len(found) < 80 else found[:77] + '...'}: {problem['msg']}"

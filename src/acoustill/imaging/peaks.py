@@ -1,0 +1,95 @@
+"""The strongest sources of an energy map."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import map_coordinates, maximum_filter
+
+from acoustill.errors import bad_input
+from acoustill.imaging.grid import Grid
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A local maximum of an energy map.
+
+    Attributes:
+        row: of the image, with a fraction; the centre of the top row is 0.
+        column: of the image, likewise.
+        point_m: the place in the rig frame.
+        energy: at the maximum, in the unit of the map.
+        level_db: relative to the map's strongest peak.
+    """
+
+    row: float
+    column: float
+    point_m: tuple[float, float, float]
+    energy: float
+    level_db: float
+
+    def to_json(self) -> dict[str, float]:
+        """A JSON object with places in metres."""
+        x, y, z = (round(value, 4) for value in self.point_m)
+        return {
+            "x_m": x,
+            "y_m": y,
+            "z_m": z,
+            "row": round(self.row, 2),
+            "column": round(self.column, 2),
+            "energy": self.energy,
+            "level_db": round(self.level_db, 2),
+        }
+
+
+def find_peaks(energy: np.ndarray, grid: Grid, count: int = 5, range_db: float = 10.0) -> list[Peak]:
+    """Local maxima of a map, strongest first, placed between pixels by parabolas through the levels.
+
+    Args:
+        energy: squared pressure of each pixel.
+        grid: where the pixels are.
+        count: how many to give at most.
+        range_db: how far below the strongest one a peak may lie.
+
+    Shapes:
+        energy: (H, W).
+
+    Raises:
+        AcoustillError: if the map is not the grid's, is not finite, or is zero everywhere.
+    """
+    if energy.shape != (grid.rows, grid.columns):
+        raise bad_input("map", "shape", energy.shape, f"{(grid.rows, grid.columns)}, that of the grid")
+    if not np.isfinite(energy).all() or energy.max() <= 0:
+        raise bad_input("map", "energy", "zero or not finite", "positive energies")
+    levels = 10 * np.log10(np.maximum(energy, energy.max() * 1e-12))
+    summits = np.argwhere((levels == maximum_filter(levels, size=3)) & (levels > levels.max() - range_db))
+    peaks = []
+    for row, column in summits:
+        row_shift, row_gain = _parabola(levels[:, column], row)
+        column_shift, column_gain = _parabola(levels[row], column)
+        place = row + row_shift, column + column_shift
+        point = [
+            float(map_coordinates(grid.points_m[..., axis], [[place[0]], [place[1]]], order=1)[0]) for axis in range(3)
+        ]
+        level = float(levels[row, column]) + row_gain + column_gain
+        peaks.append((level, (float(place[0]), float(place[1])), point))
+    peaks.sort(key=lambda peak: -peak[0])
+    strongest = peaks[0][0]
+    return [
+        Peak(place[0], place[1], (point[0], point[1], point[2]), math.pow(10, level / 10), level - strongest)
+        for level, place, point in peaks[:count]
+    ]
+
+
+def _parabola(levels: np.ndarray, i: int) -> tuple[float, float]:
+    """Offset and height above `levels[i]` of the parabola through a maximum and its two neighbours."""
+    if not 0 < i < len(levels) - 1:
+        return 0.0, 0.0
+    left, middle, right = (float(level) for level in levels[i - 1 : i + 2])
+    curvature = left - 2 * middle + right
+    if curvature >= 0:
+        return 0.0, 0.0
+    shift = 0.5 * (left - right) / curvature
+    return shift, -0.25 * (left - right) * shift

@@ -1,0 +1,96 @@
+"""Beamformer weights for every frequency bin, pixel and microphone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from acoustill.errors import bad_input
+
+FORMULATIONS = ("classic", "inverse", "true level", "true location")
+RESEED_BINS = 64
+
+
+class DelayAndSum:
+    """Delay-and-sum weights for point sources at known places.
+
+    The weight of microphone m for point p at wave number k is A_m exp(+jk (r_m - r_0)), where r_m is the
+    distance from p to m and r_0 that from p to the reference. The amplitude A_m is, for M microphones, one of
+    Sarradj's four steering formulations (Sarradj 2012, "Three-dimensional acoustic source mapping with
+    different beamforming steering vector formulations"):
+
+    - classic: 1 / M
+    - inverse: r_m / (M r_0)
+    - true level: 1 / (r_m r_0 sum(1 / r^2))
+    - true location: 1 / (r_m sqrt(M sum(1 / r^2)))
+
+    Args:
+        positions_m: microphones.
+        points_m: points to steer to.
+        formulation: one of FORMULATIONS.
+        speed_of_sound: in metres per second.
+        reference_m: where levels are referred to; the origin of the rig by default.
+
+    Shapes:
+        positions_m: (M, 3).
+        points_m: (P, 3).
+        reference_m: (3,).
+
+    Raises:
+        AcoustillError: if the formulation is unknown or a point coincides with a microphone.
+    """
+
+    def __init__(
+        self,
+        positions_m: np.ndarray,
+        points_m: np.ndarray,
+        formulation: str = "classic",
+        speed_of_sound: float = 343.0,
+        reference_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    ) -> None:
+        if formulation not in FORMULATIONS:
+            raise bad_input("beamformer", "formulation", repr(formulation), f"one of {FORMULATIONS}")
+        to_microphones = np.linalg.norm(points_m[:, None] - positions_m[None], axis=-1)
+        to_reference = np.linalg.norm(points_m - np.asarray(reference_m), axis=-1)[:, None]
+        if to_microphones.min() < 1e-6 or to_reference.min() < 1e-6:
+            raise bad_input("beamformer", "a pixel", "at a microphone", "pixels in front of the array")
+        count = positions_m.shape[0]
+        inverse_squares = (to_microphones**-2.0).sum(axis=1, keepdims=True)
+        amplitudes = {
+            "classic": np.full_like(to_microphones, 1 / count),
+            "inverse": to_microphones / (count * to_reference),
+            "true level": 1 / (to_microphones * to_reference * inverse_squares),
+            "true location": 1 / (to_microphones * np.sqrt(count * inverse_squares)),
+        }
+        self._amplitudes = amplitudes[formulation]
+        self._delays_s = (to_microphones - to_reference) / speed_of_sound
+
+    def at(self, frequency_hz: float) -> np.ndarray:
+        """Weights at one frequency, computed in float64.
+
+        Shapes:
+            Output: (P, M) complex128.
+        """
+        turns = np.remainder(frequency_hz * self._delays_s, 1.0)
+        return self._amplitudes * np.exp(2j * np.pi * turns)
+
+    def sweep(self, first_hz: float, step_hz: float, count: int) -> Iterator[torch.Tensor]:
+        """Weights at evenly spaced frequencies, one after the other.
+
+        Weights of neighbouring bins differ by a constant phasor, so that a table of all of them (906 MB for
+        the reference rig) is not needed: each follows from the one before by one product. Every
+        RESEED_BINS bins they start anew from float64, which keeps the error near 1e-7.
+
+        Shapes:
+            Yields: (P, M) complex64; valid until the next one is asked for.
+        """
+        phasor = torch.from_numpy(np.exp(2j * np.pi * np.remainder(step_hz * self._delays_s, 1.0)))
+        phasor = phasor.to(torch.complex64)
+        for i in range(count):
+            if i % RESEED_BINS == 0:
+                weights = torch.from_numpy(self.at(first_hz + i * step_hz)).to(torch.complex64)
+            else:
+                weights.mul_(phasor)
+            yield weights

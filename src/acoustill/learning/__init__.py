@@ -1,0 +1,18 @@
+"""Training teachers and students, and passing knowledge from one to the other."""
+
+from acoustill.learning.configuration import Experiment, load_experiment
+from acoustill.learning.objectives import (
+    generalised_distillation,
+    hinton_distillation,
+    mix_teachers,
+    smoothed_labels,
+)
+
+__all__ = [
+    "Experiment",
+    "generalised_distillation",
+    "hinton_distillation",
+    "load_experiment",
+    "mix_teachers",
+    "smoothed_labels",
+]

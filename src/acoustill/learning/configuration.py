@@ -1,0 +1,218 @@
+"""Experiments: one YAML file, checked; a variation is a file of two lines on top of a base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from acoustill.archive.protocols import Protocol
+from acoustill.errors import AcoustillError, bad_input
+from acoustill.files import first_problem
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Training(_Strict):
+    """How a network is trained.
+
+    Attributes:
+        steps: optimiser steps in all; a thing and its control get the same.
+        validate_every: steps between validations; also where an interrupted training goes on.
+        batch_size: labelled clips a step.
+        learning_rate: the highest; it follows half a cosine to zero after a short warm-up.
+        weight_decay: of AdamW.
+        precision: `auto` takes bf16 where the processor multiplies it in hardware.
+        workers: processes that read clips; 0 reads in the main process.
+    """
+
+    steps: int = Field(default=600, ge=1)
+    validate_every: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=32, ge=2)
+    learning_rate: float = Field(default=3e-4, gt=0)
+    weight_decay: float = Field(default=1e-3, ge=0)
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    workers: int = Field(default=0, ge=0)
+
+
+class ImageAugmentation(_Strict):
+    """What is done to acoustic images while a teacher learns, the same for all frames of a clip.
+
+    Attributes:
+        flip: mirror left and right in half of the clips.
+        shift_pixels: move the image by up to so many pixels; the border is repeated.
+        level_db: raise or lower the level by up to so much.
+    """
+
+    flip: bool = True
+    shift_pixels: int = Field(default=6, ge=0)
+    level_db: float = Field(default=6.0, ge=0)
+
+
+class AudioAugmentation(_Strict):
+    """How the student's view is degraded while it learns.
+
+    Attributes:
+        gain_db: level, uniform up to so much up or down.
+        noise_chance: how often coloured noise is added.
+        noise_snr_db: range of the ratio of signal to that noise.
+        reverberation_chance: how often a synthetic room is put on.
+        reverberation_s: range of its reverberation time.
+        other_microphones: listen to any of the archive's microphones, not only to the first.
+    """
+
+    gain_db: float = Field(default=6.0, ge=0)
+    noise_chance: float = Field(default=0.7, ge=0, le=1)
+    noise_snr_db: tuple[float, float] = (-5.0, 25.0)
+    reverberation_chance: float = Field(default=0.5, ge=0, le=1)
+    reverberation_s: tuple[float, float] = (0.1, 0.6)
+    other_microphones: bool = True
+
+
+class Teacher(_Strict):
+    """The network that sees acoustic images.
+
+    Attributes:
+        network: its name.
+        settings: keyword arguments of the network.
+        crop_seconds: length of the clips that it learns from; it is judged on whole clips.
+        training: see Training.
+        augmentation: see ImageAugmentation.
+    """
+
+    network: str = "dualcamnet"
+    settings: dict[str, Any] = {}
+    crop_seconds: float = Field(default=1.0, gt=0)
+    training: Training = Training(batch_size=16)
+    augmentation: ImageAugmentation = ImageAugmentation()
+
+
+class Student(_Strict):
+    """The network that hears one microphone.
+
+    Attributes:
+        network: its name.
+        settings: keyword arguments of the network.
+        training: see Training.
+        augmentation: see AudioAugmentation.
+    """
+
+    network: str = "hearnet"
+    settings: dict[str, Any] = {}
+    training: Training = Training()
+    augmentation: AudioAugmentation = AudioAugmentation()
+
+
+class Distillation(_Strict):
+    """How the teacher's answers reach the student.
+
+    Attributes:
+        objective: `generalised` (Lopez-Paz et al. 2016, the paper's: temperature on the teacher only) or
+            `hinton` (Hinton et al. 2015: temperature on both, times its square).
+        temperature: softens the teacher's answers.
+        imitation: weight of the teacher against the labels, from 0 to 1.
+        unlabelled_batch: unlabelled clips a step, beside the labelled ones; 0 leaves them out.
+        control: `shuffled-teacher` gives each clip the answer for another, `label-smoothing` replaces the
+            teacher by smoothed labels of its entropy: what is gained there was not the teacher's knowledge.
+    """
+
+    objective: Literal["generalised", "hinton"] = "generalised"
+    temperature: float = Field(default=2.0, gt=0)
+    imitation: float = Field(default=0.7, ge=0, le=1)
+    unlabelled_batch: int = Field(default=0, ge=0)
+    control: Literal["none", "shuffled-teacher", "label-smoothing"] = "none"
+
+
+class Experiment(_Strict):
+    """A teacher, a student, and what they learn from.
+
+    Attributes:
+        archive: folder of the recordings.
+        seed: of splits drawn at random, weights, crops and augmentation.
+        protocol: see Protocol.
+        clip_seconds: length of the clips that every network is judged on.
+        teacher: see Teacher.
+        student: see Student.
+        distillation: see Distillation.
+    """
+
+    archive: str
+    seed: int = Field(default=0, ge=0)
+    protocol: Protocol
+    clip_seconds: float = Field(default=5.0, gt=0)
+    teacher: Teacher = Teacher()
+    student: Student = Student()
+    distillation: Distillation = Distillation()
+
+
+def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Reads an experiment.
+
+    A file may name another one as `base`, relative to itself, and hold only what differs from it.
+
+    Args:
+        path: the YAML file.
+        overrides: `dotted.key=value`, values as in YAML; they win over the file.
+
+    Raises:
+        AcoustillError: if a file is missing or is not YAML, bases run in a circle, or a key is unknown or
+            has a wrong value.
+    """
+    content = _read_with_base(Path(path), ())
+    for override in overrides:
+        key, found, value = override.partition("=")
+        if not found or not key:
+            raise bad_input("override", "form", repr(override), "key=value, for example seed=3")
+        _override(content, key.split("."), _parse(value, f"override {key}"))
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        raise AcoustillError(f"{path}: {first_problem(error)}") from error
+
+
+def experiment_text(experiment: Experiment) -> str:
+    """The whole experiment, defaults included, as YAML."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
+
+
+def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if not path.is_file():
+        raise AcoustillError(f"{path}: no such experiment file")
+    if path.resolve() in seen:
+        raise AcoustillError(f"{path}: its bases run in a circle")
+    content = _parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    if not isinstance(content, dict):
+        raise bad_input(path, "content", type(content).__name__, "keys and values")
+    base = content.pop("base", None)
+    if base is None:
+        return content
+    return _merge(_read_with_base(path.parent / str(base), (*seen, path.resolve())), content)
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _override(content: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        inner = content.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise bad_input("override", ".".join(keys), f"below {key}, which is a value", "a known key")
+        content = inner
+    content[keys[-1]] = value
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise AcoustillError(f"{where}: not YAML ({' '.join(str(error).split())})") from error

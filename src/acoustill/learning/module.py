@@ -1,0 +1,119 @@
+"""The training step of teachers and students, for Lightning."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from acoustill.learning.augmentation import degrade_audio, vary_images
+from acoustill.learning.configuration import AudioAugmentation, Distillation, ImageAugmentation, Training
+from acoustill.learning.objectives import (
+    UNLABELLED,
+    generalised_distillation,
+    hinton_distillation,
+    mix_teachers,
+    smoothed_labels,
+)
+from acoustill.models.network import Network
+
+WARM_UP = 0.05
+
+
+class Learner(lightning.LightningModule):
+    """A network that learns from labels, or from labels and teachers.
+
+    Args:
+        network: what learns.
+        training: steps, learning rate, weight decay.
+        augmentation: of the network's view.
+        distillation: how teachers' answers are used; None learns from labels alone.
+        seed: of augmentation and dropout.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        training: Training,
+        augmentation: AudioAugmentation | ImageAugmentation,
+        distillation: Distillation | None,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.training_options = training
+        self.augmentation = augmentation
+        self.distillation = distillation
+        self.seed = seed
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; the learning rate rises for WARM_UP of the steps and then follows half a cosine to zero."""
+        options = self.training_options
+        optimiser = torch.optim.AdamW(
+            self.network.parameters(), options.learning_rate, weight_decay=options.weight_decay
+        )
+        warm_up = max(1, round(WARM_UP * options.steps))
+
+        def factor(step: int) -> float:
+            if step < warm_up:
+                return (step + 1) / warm_up
+            return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, options.steps - warm_up)))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Dropout of a round depends on the seed and the round alone, so that resuming is exact."""
+        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
+        """The loss of one step."""
+        views = self._augment(batch["view"], batch["label"])
+        loss = self._loss(self.network(views).float(), batch)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(views))
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_index: int) -> None:
+        """Accuracy and negative log likelihood of validation clips."""
+        logits = self.network(batch["view"]).float()
+        labels, count = batch["label"], len(batch["label"])
+        accuracy = (logits.argmax(dim=1) == labels).float().mean()
+        self.log("validation_accuracy", accuracy, prog_bar=True, batch_size=count)
+        self.log("validation_loss", cross_entropy(logits, labels), batch_size=count)
+
+    def _augment(self, views: Tensor, labels: Tensor) -> Tensor:
+        """Labelled and unlabelled clips get draws of their own: those of a control's labelled clips are equal."""
+        labelled = labels != UNLABELLED
+        augmented = torch.empty(views.shape, dtype=torch.float32, device=views.device)
+        for part, chosen in enumerate((labelled, ~labelled)):
+            if not chosen.any():
+                continue
+            generator = torch.Generator().manual_seed((self.seed * 2 + part) * 1_000_003 + self.global_step)
+            clean = views[chosen].float().cpu()
+            spec = self.network.specification
+            if isinstance(self.augmentation, AudioAugmentation):
+                varied = degrade_audio(clean, spec.sample_rate, self.augmentation, generator)
+            else:
+                per_db = math.sqrt((spec.image or {})["bands"])
+                varied = vary_images(clean, per_db, self.augmentation, generator)
+            augmented[chosen] = varied.to(views.device)
+        return augmented
+
+    def _loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        how, labels = self.distillation, batch["label"]
+        if how is None:
+            return cross_entropy(logits, labels)
+        answers = mix_teachers(batch["teachers"].transpose(0, 1).float(), how.temperature)
+        if how.control == "shuffled-teacher":
+            order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.global_step)
+            answers = answers[torch.randperm(len(answers), generator=order).to(answers.device)]
+        elif how.control == "label-smoothing":
+            entropy = torch.special.entr(answers).sum(dim=1).mean()
+            answers = smoothed_labels(labels, answers.shape[1], entropy)
+        if how.objective == "hinton":
+            return hinton_distillation(logits, labels, answers, how.imitation, how.temperature)
+        return generalised_distillation(logits, labels, answers, how.imitation)

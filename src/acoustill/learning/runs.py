@@ -1,0 +1,124 @@
+"""Run folders: all that one training was made from and made.
+
+config.yaml         the whole experiment
+run.json            role, recipe, seed; written last, so a run that has it is finished
+data.json           archive and its id, protocol, recordings of each side
+teachers.json       teachers and the hashes of their weights; empty without distillation
+model.safetensors   weights of the best round on validation
+model.json          network, settings, specification
+metrics.jsonl       one line a round
+checkpoint/         where an interrupted training goes on; removed at the end
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import ValidationError
+
+from acoustill.archive.archive import Archive
+from acoustill.archive.protocols import Split
+from acoustill.errors import AcoustillError, bad_input
+from acoustill.files import first_problem, read_json, write_json, write_text
+from acoustill.learning.configuration import Experiment, experiment_text
+from acoustill.learning.teachers import TeacherRun
+
+Role = Literal["teacher", "student"]
+
+
+class Run:
+    """A finished run, opened for reading.
+
+    Args:
+        folder: the run's.
+
+    Raises:
+        AcoustillError: if the folder is missing or its training did not finish.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise AcoustillError(f"{self.folder}: no such run folder")
+        if not (self.folder / "run.json").is_file():
+            raise AcoustillError(f"{self.folder}: no finished run (it has no run.json); train it, or let it go on")
+        content = read_json(self.folder / "run.json")
+        try:
+            self.role: Role = content["role"]
+            self.recipe: str = content["recipe"]
+            self.seconds: float = content["seconds"]
+            self.experiment = Experiment.model_validate(yaml.safe_load((self.folder / "config.yaml").read_text()))
+            data = read_json(self.folder / "data.json")
+            self.archive_id: str = data["archive_id"]
+            self.split = Split(**{side: tuple(ids) for side, ids in data["split"].items()})
+        except (KeyError, TypeError, OSError, yaml.YAMLError) as error:
+            raise AcoustillError(f"{self.folder}: not a run folder ({error!r})") from error
+        except ValidationError as error:
+            raise AcoustillError(f"{self.folder / 'config.yaml'}: {first_problem(error)}") from error
+
+    def open_archive(self) -> Archive:
+        """The archive that the run was trained on.
+
+        Raises:
+            AcoustillError: if it is gone or was changed since.
+        """
+        archive = Archive(self.experiment.archive)
+        if archive.id != self.archive_id:
+            raise bad_input(
+                archive.path, "archive id", archive.id[:12], f"{self.archive_id[:12]}, that of {self.folder}"
+            )
+        return archive
+
+
+def recipe_name(experiment: Experiment, teachers: list[TeacherRun]) -> str:
+    """What a network learns from: `labels`, `distilled`, or the name of a control."""
+    if not teachers:
+        return "labels"
+    control = experiment.distillation.control
+    return "distilled" if control == "none" else control
+
+
+def start_run(
+    folder: Path,
+    experiment: Experiment,
+    role: Role,
+    archive: Archive,
+    split: Split,
+    teachers: list[TeacherRun],
+) -> bool:
+    """Writes what a run is made from; gives whether it is finished already.
+
+    A folder that was started from equal inputs goes on.
+
+    Raises:
+        AcoustillError: if the folder holds a run made from something else.
+    """
+    inputs: dict[str, Any] = {
+        "teachers.json": [
+            {"folder": str(teacher.folder), "network": teacher.network.name, "sha256": teacher.weights}
+            for teacher in teachers
+        ],
+        "data.json": {
+            "role": role,
+            "archive": experiment.archive,
+            "archive_id": archive.id,
+            "protocol": experiment.protocol.model_dump(mode="json"),
+            "split": {side: list(ids) for side, ids in asdict(split).items()},
+        },
+    }
+    text = experiment_text(experiment)
+    config = folder / "config.yaml"
+    if config.is_file():
+        same = config.read_text(encoding="utf-8") == text
+        if not same or any(read_json(folder / name) != content for name, content in inputs.items()):
+            raise AcoustillError(f"{folder}: holds a run of another configuration; give another folder or delete it")
+        return (folder / "run.json").is_file()
+    if folder.exists() and any(folder.iterdir()):
+        raise bad_input(folder, "folder", "not empty and no run", "a new folder")
+    for name, content in inputs.items():
+        write_json(folder / name, content)
+    write_text(config, text)
+    return False

@@ -1,0 +1,219 @@
+"""From an experiment to a run folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+from torch.utils.data import DataLoader
+
+from acoustill.archive.archive import Archive
+from acoustill.archive.clips import all_clips, frames_of
+from acoustill.archive.protocols import split_archive
+from acoustill.errors import AcoustillError, bad_input
+from acoustill.files import write_json, write_json_lines
+from acoustill.jobs import console, progress_bar
+from acoustill.learning.checkpoints import SafetensorsCheckpointIO, cpu_multiplies_bf16
+from acoustill.learning.configuration import Experiment, Training
+from acoustill.learning.module import Learner
+from acoustill.learning.runs import Role, recipe_name, start_run
+from acoustill.learning.sampling import EvaluationClips, StepSampler, TrainingClips, step_batches
+from acoustill.learning.teachers import TeacherRun, load_teacher, teacher_logits
+from acoustill.models.network import Network
+from acoustill.models.specification import Specification
+from acoustill.models.store import build_network, save_network
+
+NORMALISATION_CLIPS = 512
+
+
+def train(
+    experiment: Experiment, role: Role, folder: str | Path, teachers: Sequence[str | Path] = (), quiet: bool = False
+) -> None:
+    """Trains a teacher or a student into a run folder; goes on where an interrupted call stopped.
+
+    Args:
+        experiment: archive, protocol, networks, training.
+        role: which of the two networks learns.
+        folder: of the run.
+        teachers: run folders of the teachers to learn from beside the labels; only for a student.
+        quiet: show no progress.
+
+    Raises:
+        AcoustillError: if the archive lacks what is asked for, the split leaks, a teacher does not fit, or
+            the folder holds another run.
+    """
+    folder = Path(folder)
+    archive = Archive(experiment.archive)
+    split = split_archive(archive, experiment.protocol)
+    runs = [load_teacher(teacher, archive) for teacher in teachers]
+    if start_run(folder, experiment, role, archive, split, runs):
+        console.print(f"{folder}: is finished already")
+        return
+    started = time.perf_counter()
+    unlabelled = split.unlabelled if runs and experiment.distillation.unlabelled_batch else ()
+    if runs and experiment.distillation.unlabelled_batch and not unlabelled:
+        raise bad_input(archive.path, "number of unlabelled recordings", 0, "some, or unlabelled_batch=0")
+    options = experiment.teacher if role == "teacher" else experiment.student
+    network = _fresh_network(experiment, role, archive, split.train)
+    answers = _answers(archive, runs, [*split.train, *unlabelled], quiet) if runs else None
+    sampler = StepSampler(
+        len(split.train),
+        len(unlabelled),
+        options.training.batch_size,
+        experiment.distillation.unlabelled_batch,
+        min(options.training.validate_every, options.training.steps),
+        experiment.seed,
+    )
+    clips = TrainingClips(
+        archive,
+        (*split.train, *unlabelled),
+        network.stream,
+        _crop_frames(experiment, role, archive),
+        experiment.seed,
+        role == "student" and experiment.student.augmentation.other_microphones,
+        answers,
+    )
+    validation = EvaluationClips(
+        archive, all_clips(archive, split.validation, network.specification.clip_frames), network.stream
+    )
+    learner = Learner(
+        network, options.training, options.augmentation, experiment.distillation if runs else None, experiment.seed
+    )
+    workers = options.training.workers
+    title = f"{role} {network.name} {recipe_name(experiment, runs)}"
+    _fit(
+        learner,
+        DataLoader(clips, batch_sampler=step_batches(sampler), num_workers=workers),
+        DataLoader(validation, batch_size=options.training.batch_size, num_workers=workers),
+        options.training,
+        folder,
+        None if quiet else title,
+    )
+    run = {
+        "role": role,
+        "recipe": recipe_name(experiment, runs),
+        "seed": experiment.seed,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    write_json(folder / "run.json", run)
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+
+class _Keeper(Callback):
+    """After each round: a line of metrics, the weights if they are the best so far, a checkpoint."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, float]] = []
+        self.best: tuple[float, float] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows, self.best = state_dict["rows"], state_dict["best"]
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.rows.append({"step": trainer.global_step, **{name: round(metrics[name], 5) for name in sorted(metrics)}})
+        score = (metrics["validation_accuracy"], -metrics["validation_loss"])
+        if self.best is None or score >= self.best:
+            self.best = score
+            assert isinstance(pl_module, Learner)
+            save_network(pl_module.network, self.folder)
+        write_json_lines(self.folder / "metrics.jsonl", self.rows)
+        trainer.save_checkpoint(self.folder / "checkpoint")
+
+
+class _Bar(RichProgressBar):
+    """One bar for the steps of a round, with a title that says what is trained."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(leave=False)
+        self.title = title
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"{self.title}, round {current_epoch + 1}/{self.trainer.max_epochs}"
+
+
+def _fit(
+    learner: Learner,
+    clips: DataLoader,
+    validation: DataLoader,
+    training: Training,
+    folder: Path,
+    title: str | None,
+) -> None:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    rounds = max(1, round(training.steps / training.validate_every))
+    checkpoint = folder / "checkpoint"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        trainer = lightning.Trainer(
+            max_epochs=rounds,
+            devices=1,
+            precision="bf16-mixed" if _in_bf16(training.precision) else "32-true",
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=title is not None,
+            callbacks=[_Keeper(folder), *([_Bar(title)] if title else [])],
+            num_sanity_val_steps=0,
+            plugins=[SafetensorsCheckpointIO()],
+            default_root_dir=folder,
+        )
+        trainer.fit(learner, clips, validation, ckpt_path=str(checkpoint) if checkpoint.is_dir() else None)
+    if trainer.interrupted:
+        raise AcoustillError(f"{folder}: interrupted; the same command goes on from the last round")
+
+
+def _in_bf16(precision: str) -> bool:
+    if precision != "auto":
+        return precision == "bf16"
+    return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else cpu_multiplies_bf16()
+
+
+def _crop_frames(experiment: Experiment, role: Role, archive: Archive) -> int:
+    seconds = experiment.teacher.crop_seconds if role == "teacher" else experiment.clip_seconds
+    return frames_of(seconds, archive.rig.frame_rate)
+
+
+def _fresh_network(experiment: Experiment, role: Role, archive: Archive, recordings: tuple[str, ...]) -> Network:
+    """A network drawn from the experiment's seed, its input statistics taken from the training side."""
+    options = experiment.teacher if role == "teacher" else experiment.student
+    clip_frames = frames_of(experiment.clip_seconds, archive.rig.frame_rate)
+    image = archive.image_specification
+    stream = "image" if role == "teacher" else "audio"
+    archive.with_streams(recordings, [stream])
+    specification = Specification(
+        stream=stream,  # type: ignore[arg-type]
+        classes=archive.classes,
+        sample_rate=archive.rig.sample_rate,
+        samples_per_frame=archive.rig.samples_per_frame,
+        clip_frames=clip_frames,
+        image_shape=archive[recordings[0]].image.shape[1:] if stream == "image" else None,
+        image=image.to_json() if image and stream == "image" else None,
+    )
+    torch.manual_seed(experiment.seed)
+    network = build_network(options.network, specification, options.settings)
+    clips = all_clips(archive, recordings, clip_frames)
+    chosen = clips[:: max(1, len(clips) // NORMALISATION_CLIPS)]
+    batches = DataLoader(EvaluationClips(archive, chosen, stream), batch_size=16)
+    network.fit_normalisation(batch["view"] for batch in batches)
+    return network
+
+
+def _answers(archive: Archive, teachers: list[TeacherRun], recordings: list[str], quiet: bool) -> dict:
+    if quiet:
+        return teacher_logits(archive, teachers, recordings)
+    with progress_bar("teacher's answers", len(recordings)) as advance:
+        return teacher_logits(archive, teachers, recordings, advance)

@@ -1,0 +1,18 @@
+"""Networks: teachers that see acoustic images, students that hear one microphone."""
+
+from acoustill.models.dualcamnet import DualCamNet
+from acoustill.models.hearnet import HearNet
+from acoustill.models.network import Network
+from acoustill.models.specification import Specification
+from acoustill.models.store import NETWORKS, build_network, load_network, save_network
+
+__all__ = [
+    "NETWORKS",
+    "DualCamNet",
+    "HearNet",
+    "Network",
+    "Specification",
+    "build_network",
+    "load_network",
+    "save_network",
+]

@@ -1,0 +1,103 @@
+"""What all networks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from acoustill.errors import bad_input
+from acoustill.models.specification import Specification
+
+
+class Network(nn.Module):
+    """A classifier of clips.
+
+    Args:
+        specification: what it is given and answers.
+        settings: keyword arguments that build an equal network; JSON values.
+
+    Attributes:
+        name: by which the network is built and loaded.
+        stream: what it is given of a clip.
+    """
+
+    name: ClassVar[str]
+    stream: ClassVar[Literal["audio", "image"]]
+
+    def __init__(self, specification: Specification, settings: dict[str, Any]) -> None:
+        super().__init__()
+        if specification.stream != self.stream:
+            raise bad_input(self.name, "stream", specification.stream, self.stream)
+        self.specification = specification
+        self.settings = settings
+
+    def forward(self, views: Tensor) -> Tensor:
+        """Logits of a batch of clips.
+
+        Shapes:
+            views: (B, samples) for audio, (B, frames, H, W, C) for images.
+            Output: (B, classes).
+        """
+        raise NotImplementedError
+
+    def fit_normalisation(self, views: Iterable[Tensor]) -> None:
+        """Sets the buffers that bring inputs to mean 0 and deviation 1, from batches of training clips."""
+        raise NotImplementedError
+
+    def check(self, views: Tensor) -> None:
+        """Refuses a batch that breaks the specification.
+
+        Raises:
+            AcoustillError: naming what was found and what was expected.
+        """
+        spec = self.specification
+        if self.stream == "audio":
+            if views.ndim != 2 or views.shape[1] < spec.clip_samples:
+                wanted = f"(batch, {spec.clip_samples} samples or more at {spec.sample_rate} Hz)"
+                raise bad_input(self.name, "shape of the audio", tuple(views.shape), wanted)
+        elif views.ndim != 5 or tuple(views.shape[2:]) != spec.image_shape:
+            wanted = f"(batch, frames, {spec.image_shape})"
+            raise bad_input(self.name, "shape of the acoustic images", tuple(views.shape), wanted)
+        if not torch.isfinite(views).all():
+            raise bad_input(self.name, "input", "not finite", "finite values")
+
+
+class Standardise(nn.Module):
+    """(x - mean) / deviation along the last axis, with statistics that are saved with the weights.
+
+    Args:
+        size: of the last axis.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("deviation", torch.ones(size))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Standardised values, of the shape given."""
+        return (values - self.mean) / self.deviation
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[Tensor]) -> None:
+        """Mean and deviation of each element of the last axis, over all batches (in float64)."""
+        count = 0
+        total = torch.zeros_like(self.mean, dtype=torch.float64)
+        squares = torch.zeros_like(total)
+        for batch in batches:
+            values = batch.flatten(0, -2).double()
+            count += len(values)
+            total += values.sum(dim=0)
+            squares += values.square().sum(dim=0)
+        if count < 2:
+            raise bad_input("normalisation", "number of values", count, "at least 2")
+        mean = total / count
+        variance = (squares - count * mean.square()) / (count - 1)
+        self.mean.copy_(mean)
+        self.deviation.copy_(variance.clamp_min(1e-6).sqrt())

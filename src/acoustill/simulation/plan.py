@@ -1,0 +1,182 @@
+"""What is to be recorded: one Take a recording, from a preset or a folder of real sounds."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from acoustill.errors import AcoustillError, bad_input
+from acoustill.simulation.scenes import SCENARIOS
+from acoustill.simulation.sources import ACTIONS
+
+LABEL_COLUMNS = ("class", "category", "label")
+ORIGINAL_COLUMNS = ("freesound_id", "src_file")
+
+
+@dataclass(frozen=True)
+class Take:
+    """One recording to be simulated.
+
+    Attributes:
+        id: of the recording.
+        seed: from which everything random of the take is drawn.
+        seconds: length.
+        scenario: where, see `draw_scene`.
+        subject: who acts; styles and looks are drawn from `subject_seed`.
+        subject_seed: likewise.
+        action: what is performed; None if a sound file is played.
+        label: what the archive says; None for an unlabelled take.
+        sound: file that a loudspeaker plays in place of a synthetic action.
+        columns: further columns of the manifest.
+    """
+
+    id: str
+    seed: tuple[int, ...]
+    seconds: float
+    scenario: str
+    subject: str
+    subject_seed: tuple[int, ...]
+    action: str | None
+    label: str | None
+    sound: str | None = None
+    columns: dict[str, str | int | float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of a simulated data set.
+
+    Attributes:
+        actions: which are performed.
+        subjects: how many people perform each.
+        takes: how often each of them does, in each scenario.
+        seconds: length of a take.
+        scenarios: where.
+    """
+
+    actions: tuple[str, ...]
+    subjects: int
+    takes: int
+    seconds: float
+    scenarios: tuple[str, ...] = SCENARIOS
+
+
+PRESETS: dict[str, Plan] = {
+    "tiny": Plan(("clapping", "hammering", "knocking", "speaking", "typing", "whistling"), 6, 1, 5.0),
+    "small": Plan(ACTIONS, 9, 1, 10.0),
+}
+
+
+def plan_actions(plan: Plan, seed: int, unlabelled: int = 0) -> list[Take]:
+    """Takes of synthetic actions: every action by every subject in every scenario, then unlabelled ones.
+
+    Each unlabelled take is one of the plan's actions, by a person who is no subject, in a place of its own.
+
+    Raises:
+        AcoustillError: if an action is unknown.
+    """
+    unknown = sorted(set(plan.actions) - set(ACTIONS))
+    if unknown:
+        raise bad_input("simulation", "action", repr(unknown[0]), f"one of {', '.join(ACTIONS)}")
+    takes = []
+    for s, scenario in enumerate(plan.scenarios):
+        for subject in range(plan.subjects):
+            for a, action in enumerate(plan.actions):
+                for take in range(plan.takes):
+                    takes.append(
+                        Take(
+                            f"{scenario}-s{subject + 1:02d}-{action}-t{take + 1:02d}",
+                            (seed, 1, s, subject, a, take),
+                            plan.seconds,
+                            scenario,
+                            f"s{subject + 1:02d}",
+                            (seed, 2, subject),
+                            action,
+                            action,
+                        )
+                    )
+    for i in range(unlabelled):
+        takes.append(
+            Take(
+                f"place-{i + 1:04d}",
+                (seed, 3, i),
+                plan.seconds,
+                f"place-{seed}-{i + 1:04d}",
+                f"p{i + 1:04d}",
+                (seed, 4, i),
+                plan.actions[i % len(plan.actions)],
+                None,
+            )
+        )
+    return takes
+
+
+def plan_sounds(
+    folder: str | Path, scenarios: tuple[str, ...], seconds: float, seed: int, limit: int | None = None
+) -> list[Take]:
+    """Takes of real sounds in ESC-50's layout, each played once in one of the scenarios in turn.
+
+    The folder holds the sound files and a table (`metadata.csv`, or the only CSV file in `meta/`) with the
+    columns `filename` and one of `class`, `category`, `label`. A column `fold` is kept, and `freesound_id` or
+    `src_file` tell which clips were cut from one original: that is the take's subject.
+
+    Args:
+        folder: of the collection.
+        scenarios: where the sounds are played.
+        seconds: length of a take; longer sounds are cut, shorter ones end earlier.
+        seed: of all that is random.
+        limit: at most so many sounds of each class.
+
+    Raises:
+        AcoustillError: if the folder or table is missing or empty, a column is missing, or a file is not there.
+    """
+    folder = Path(folder)
+    table = _find_table(folder)
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
+    if not rows:
+        raise bad_input(table, "number of rows", 0, "one a sound")
+    label_column = next((column for column in LABEL_COLUMNS if column in rows[0]), None)
+    if "filename" not in rows[0] or label_column is None:
+        raise bad_input(table, "header", ",".join(rows[0]), "filename and one of " + ", ".join(LABEL_COLUMNS))
+    original_column = next((column for column in ORIGINAL_COLUMNS if column in rows[0]), "filename")
+    takes: list[Take] = []
+    counts: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        label = row[label_column]
+        if limit is not None and counts.get(label, 0) >= limit:
+            continue
+        position = counts[label] = counts.get(label, 0) + 1
+        columns: dict[str, str | int | float | None] = {"fold": row["fold"]} if row.get("fold") else {}
+        takes.append(
+            Take(
+                re.sub(r"[^A-Za-z0-9._-]", "-", Path(row["filename"]).stem),
+                (seed, 5, number),
+                seconds,
+                scenarios[position % len(scenarios)],
+                row[original_column],
+                (seed, 6, number),
+                None,
+                label,
+                str(_find_sound(folder, row["filename"], table)),
+                columns,
+            )
+        )
+    return takes
+
+
+def _find_table(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise AcoustillError(f"{folder}: no such folder of sounds")
+    tables = [folder / "metadata.csv"] if (folder / "metadata.csv").is_file() else sorted(folder.glob("meta/*.csv"))
+    if len(tables) != 1:
+        raise bad_input(folder, "table of sounds", f"{len(tables)} files", "metadata.csv, or one CSV file in meta/")
+    return tables[0]
+
+
+def _find_sound(folder: Path, name: str, table: Path) -> Path:
+    for path in (folder / name, folder / "audio" / name):
+        if path.is_file():
+            return path
+    raise bad_input(table, "filename", f"{name}, which is not there", f"a file in {folder} or its audio folder")
