@@ -89,6 +89,9 @@ class Split:
 def split_archive(archive: Archive, protocol: Protocol) -> Split:
     """Splits an archive and checks the result.
 
+    Unlabelled recordings of a subject that is validated or tested are left out: with real sounds, they may be
+    the very sound of a test clip, played elsewhere.
+
     Raises:
         AcoustillError: if the archive lacks what the protocol goes by, or the split fails `Split.check`.
     """
@@ -99,9 +102,13 @@ def split_archive(archive: Archive, protocol: Protocol) -> Split:
     sides: dict[str, list[str]] = defaultdict(list)
     for entry in labelled:
         sides[side_of(entry)].append(entry.id)
-    held_contents = {archive.entries[i].content for side in ("validation", "test") for i in sides[side]}
+    held = [archive.entries[recording] for side in ("validation", "test") for recording in sides[side]]
+    contents = {entry.content for entry in held}
+    subjects = {entry.subject for entry in held} - {None}
     unlabelled = [
-        entry.id for entry in archive.entries.values() if entry.label is None and entry.content not in held_contents
+        entry.id
+        for entry in archive.entries.values()
+        if entry.label is None and entry.content not in contents and entry.subject not in subjects
     ]
     split = Split(tuple(sides["train"]), tuple(sides["validation"]), tuple(sides["test"]), tuple(unlabelled))
     split.check(archive)

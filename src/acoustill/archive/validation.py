@@ -27,9 +27,7 @@ class Problem:
     what: str
 
 
-def validate_archive(
-    path: str | Path, progress: Callable[[int, int], None] = lambda _done, _all: None
-) -> list[Problem]:
+def validate_archive(path: str | Path, advance: Callable[[], None] = lambda: None) -> list[Problem]:
     """Reads every file of an archive and lists what is wrong: an empty list is a sound archive.
 
     Checked are hashes, shapes, lengths, samples and image values that are not finite, silence, broken JPEG
@@ -37,7 +35,7 @@ def validate_archive(
 
     Args:
         path: the archive's folder.
-        progress: called with (recordings checked, recordings in all).
+        advance: called after each recording.
 
     Raises:
         AcoustillError: if there is no archive or its manifest cannot be read.
@@ -46,7 +44,7 @@ def validate_archive(
     rig = archive.rig
     problems: list[Problem] = []
     seen: dict[str, str] = {}
-    for done, entry in enumerate(archive.entries.values(), start=1):
+    for entry in archive.entries.values():
         try:
             problems += [Problem(entry.id, what) for what in _problems(archive[entry.id], entry, rig.samples_per_frame)]
         except AcoustillError as error:
@@ -54,7 +52,7 @@ def validate_archive(
         twin = seen.setdefault(entry.content, entry.id)
         if twin != entry.id:
             problems.append(Problem(entry.id, f"its audio is that of {twin}"))
-        progress(done, len(archive))
+        advance()
     folders = {folder.name for folder in (archive.path / "recordings").iterdir() if not folder.name.startswith(".")}
     problems += [Problem(name, "its folder is not in the manifest") for name in sorted(folders - set(archive.entries))]
     return problems

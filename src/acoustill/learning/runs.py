@@ -13,6 +13,7 @@ checkpoint/         where an interrupted training goes on; removed at the end
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +59,11 @@ class Run:
             raise AcoustillError(f"{self.folder}: not a run folder ({error!r})") from error
         except ValidationError as error:
             raise AcoustillError(f"{self.folder / 'config.yaml'}: {first_problem(error)}") from error
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """What the network tells apart, in the order of its outputs."""
+        return tuple(read_json(self.folder / "model.json")["specification"]["classes"])
 
     def open_archive(self) -> Archive:
         """The archive that the run was trained on.

@@ -28,7 +28,7 @@ def build_network(name: str, specification: Specification, settings: dict[str, A
     if name not in NETWORKS:
         raise bad_input("model", "name", repr(name), f"one of {', '.join(NETWORKS)}")
     try:
-        return NETWORKS[name](specification, **(settings or {}))  # type: ignore[arg-type]
+        return NETWORKS[name](specification, **(settings or {}))
     except TypeError as error:
         raise AcoustillError(f"{name}: a setting is not known ({error})") from error
 

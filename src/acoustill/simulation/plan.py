@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.simulation.scenes import SCENARIOS
@@ -114,7 +117,12 @@ def plan_actions(plan: Plan, seed: int, unlabelled: int = 0) -> list[Take]:
 
 
 def plan_sounds(
-    folder: str | Path, scenarios: tuple[str, ...], seconds: float, seed: int, limit: int | None = None
+    folder: str | Path,
+    scenarios: tuple[str, ...],
+    seconds: float,
+    seed: int,
+    limit: int | None = None,
+    unlabelled: int = 0,
 ) -> list[Take]:
     """Takes of real sounds in ESC-50's layout, each played once in one of the scenarios in turn.
 
@@ -128,6 +136,7 @@ def plan_sounds(
         seconds: length of a take; longer sounds are cut, shorter ones end earlier.
         seed: of all that is random.
         limit: at most so many sounds of each class.
+        unlabelled: so many takes without a label, of the same sounds in turn, each in a place of its own.
 
     Raises:
         AcoustillError: if the folder or table is missing or empty, a column is missing, or a file is not there.
@@ -161,6 +170,15 @@ def plan_sounds(
                 label,
                 str(_find_sound(folder, row["filename"], table)),
                 columns,
+            )
+        )
+    order = np.random.default_rng((seed, 7)).permutation(len(takes))
+    for i in range(unlabelled):
+        played = takes[order[i % len(order)]]
+        where = f"place-{seed}-{i + 1:04d}"
+        takes.append(
+            dataclasses.replace(
+                played, id=f"place-{i + 1:04d}-{played.id}", seed=(seed, 8, i), scenario=where, label=None
             )
         )
     return takes

@@ -1,0 +1,24 @@
+"""Entry of the command line: bad input ends with one sentence and status 2, Ctrl-C with status 130."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line."""
+    from acoustill.cli import app
+    from acoustill.errors import AcoustillError
+
+    try:
+        app()
+    except AcoustillError as error:
+        print(f"acoustill: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("acoustill: interrupted; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""How good a network is, how sure that is, and the report that says so."""
+
+from acoustill.evaluation.predictions import Prediction, evaluate_run, read_predictions
+from acoustill.evaluation.statistics import Estimate, accuracy_interval, holm, paired_difference
+from acoustill.evaluation.summary import summarise
+
+__all__ = [
+    "Estimate",
+    "Prediction",
+    "accuracy_interval",
+    "evaluate_run",
+    "holm",
+    "paired_difference",
+    "read_predictions",
+    "summarise",
+]

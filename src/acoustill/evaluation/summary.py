@@ -1,0 +1,189 @@
+"""Several runs side by side: estimates for each network and recipe, and which differences are more than noise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acoustill.errors import AcoustillError, bad_input
+from acoustill.evaluation.predictions import Prediction, read_predictions
+from acoustill.evaluation.statistics import Unit, accuracy_interval, holm, paired_difference
+from acoustill.files import read_json_lines
+from acoustill.learning.runs import Run
+
+Key = tuple[str, int]
+
+PARTS: dict[str, Callable[[Prediction], bool]] = {
+    "all": lambda _: True,
+    "within": lambda row: row.seen,
+    "unseen": lambda row: not row.seen,
+}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A run and its predictions."""
+
+    run: Run
+    predictions: list[Prediction]
+
+    @property
+    def network(self) -> str:
+        """Name of the network."""
+        options = self.run.experiment.teacher if self.run.role == "teacher" else self.run.experiment.student
+        return options.network
+
+    @property
+    def group(self) -> str:
+        """What the run is compared as: runs that differ in seed or fold only are one group."""
+        return f"{self.run.role} {self.network}, {self.run.recipe}"
+
+
+def read_evaluated(folders: Sequence[str | Path]) -> list[Evaluated]:
+    """Runs that were evaluated, which must share one archive.
+
+    Raises:
+        AcoustillError: if there is none, one is not finished or not evaluated, or archives differ.
+    """
+    evaluated = [Evaluated(Run(folder), read_predictions(folder)) for folder in folders]
+    if not evaluated:
+        raise AcoustillError("report: give at least one run folder")
+    first = evaluated[0].run
+    for other in evaluated[1:]:
+        if other.run.archive_id != first.archive_id:
+            raise bad_input(other.run.folder, "archive", "not that of " + str(first.folder), "runs of one archive")
+    return evaluated
+
+
+def summarise(evaluated: Sequence[Evaluated]) -> dict[str, Any]:
+    """Everything that the report says, as JSON.
+
+    The unit is the clip for every network; accuracy per recording (the mean of its clips' probabilities
+    decides) stands beside it. Groups are compared in pairs on the clips that both answered, each clip's
+    value averaged over the runs that answered it. Holm's correction runs over all comparisons.
+
+    Args:
+        evaluated: runs of one archive.
+    """
+    groups: dict[str, list[Evaluated]] = defaultdict(list)
+    for one in evaluated:
+        groups[one.group].append(one)
+    classes = sorted({row.label for one in evaluated for row in one.predictions})
+    comparisons = _comparisons(groups)
+    for comparison, p in zip(comparisons, holm([c["p"] for c in comparisons]), strict=True):
+        comparison["p_holm"] = round(p, 4)
+        comparison["clear"] = p < 0.05
+    return {
+        "classes": classes,
+        "clip_seconds": evaluated[0].run.experiment.clip_seconds,
+        "archive": {"path": evaluated[0].run.experiment.archive, "id": evaluated[0].run.archive_id},
+        "groups": [_group(name, members, classes) for name, members in groups.items()],
+        "comparisons": comparisons,
+    }
+
+
+def _group(name: str, members: list[Evaluated], classes: list[str]) -> dict[str, Any]:
+    rows = [row for one in members for row in one.predictions]
+    scenarios = sorted({str(row.scenario) for row in rows})
+    summary: dict[str, Any] = {
+        "name": name,
+        "role": members[0].run.role,
+        "network": members[0].network,
+        "recipe": members[0].run.recipe,
+        "runs": [_run(one) for one in members],
+    }
+    for part, belongs in PARTS.items():
+        units = [unit for unit, row in _rated(members) if belongs(row)]
+        summary[part] = accuracy_interval(units).to_json() if units else None
+    summary["recording"] = accuracy_interval(_recording_units(members)).to_json()
+    summary["by_scenario"] = {
+        scenario: accuracy_interval([unit for unit, row in _rated(members) if str(row.scenario) == scenario]).to_json()
+        for scenario in scenarios
+    }
+    summary["confusion"] = [
+        [sum(row.label == truth and row.predicted == answer for row in rows) for answer in classes] for truth in classes
+    ]
+    return summary
+
+
+def _run(one: Evaluated) -> dict[str, Any]:
+    rows = one.predictions
+    experiment = one.run.experiment
+    return {
+        "folder": str(one.run.folder),
+        "seed": experiment.seed,
+        "protocol": experiment.protocol.name,
+        "fold": experiment.protocol.fold,
+        "accuracy": round(sum(row.right for row in rows) / len(rows), 4),
+        "n": len(rows),
+        "seconds": one.run.seconds,
+        "metrics": read_json_lines(one.run.folder / "metrics.jsonl"),
+    }
+
+
+def _values(members: list[Evaluated], belongs: Callable[[Prediction], bool]) -> dict[Key, tuple[float, Prediction]]:
+    """The mean of right and wrong over the runs that answered a clip."""
+    answers: dict[Key, list[Prediction]] = defaultdict(list)
+    for one in members:
+        for row in one.predictions:
+            if belongs(row):
+                answers[row.recording, row.start].append(row)
+    return {key: (sum(row.right for row in rows) / len(rows), rows[0]) for key, rows in answers.items()}
+
+
+def _rated(members: list[Evaluated]) -> list[tuple[Unit, Prediction]]:
+    """Every clip as statistics see it, with one of its predictions."""
+    values = _values(members, PARTS["all"]).values()
+    return [(Unit(value, row.recording, row.subject), row) for value, row in values]
+
+
+def _recording_units(members: list[Evaluated]) -> list[Unit]:
+    """A recording is right if its clips' probabilities, added up, are highest for its label."""
+    values: dict[str, list[float]] = defaultdict(list)
+    subjects: dict[str, str | None] = {}
+    for one in members:
+        clips: dict[str, list[Prediction]] = defaultdict(list)
+        for row in one.predictions:
+            clips[row.recording].append(row)
+        for recording, rows in clips.items():
+            sums = [sum(p) for p in zip(*(row.probabilities for row in rows), strict=True)]
+            best = one.run.classes[sums.index(max(sums))]
+            values[recording].append(float(best == rows[0].label))
+            subjects[recording] = rows[0].subject
+    return [Unit(sum(v) / len(v), recording, subjects[recording]) for recording, v in values.items()]
+
+
+def _comparisons(groups: dict[str, list[Evaluated]]) -> list[dict[str, Any]]:
+    """Every later group against every earlier one; parts of the test side only where there are two."""
+    names = list(groups)
+    found = []
+    for i, against in enumerate(names):
+        for of in names[i + 1 :]:
+            for part, belongs in PARTS.items():
+                units = _differences(groups[of], groups[against], belongs)
+                if not units or (part != "all" and len(units) == len(_differences(groups[of], groups[against]))):
+                    continue
+                difference = paired_difference(units)
+                found.append(
+                    {
+                        "of": of,
+                        "against": against,
+                        "part": part,
+                        "difference": difference.estimate.to_json(),
+                        "p": round(difference.p, 4),
+                    }
+                )
+    return found
+
+
+def _differences(
+    of: list[Evaluated], against: list[Evaluated], belongs: Callable[[Prediction], bool] = PARTS["all"]
+) -> list[Unit]:
+    """Differences on the clips that both groups answered."""
+    left, right = _values(of, belongs), _values(against, belongs)
+    return [
+        Unit(value - right[key][0], row.recording, row.subject) for key, (value, row) in left.items() if key in right
+    ]
