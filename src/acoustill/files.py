@@ -66,7 +66,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise AcoustillError(f"{path}: no such file") from error
     except (ValueError, RecursionError, IsADirectoryError) as error:
         raise AcoustillError(f"{path}: not a JSON file ({error})") from error
@@ -79,13 +79,13 @@ def read_json_lines(path: Path) -> list[Any]:
         AcoustillError: if the file is missing, or naming the first line that is not JSON.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise AcoustillError(f"{path}: no such file") from error
-    except UnicodeDecodeError as error:
+    except (UnicodeDecodeError, IsADirectoryError) as error:
         raise AcoustillError(f"{path}: not a text file") from error
     values = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
             values.append(json.loads(line))
         except (ValueError, RecursionError) as error:

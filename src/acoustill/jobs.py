@@ -50,8 +50,9 @@ def run_jobs(
 ) -> list[SetAside]:
     """Calls a function on every item, in `jobs` processes.
 
-    An item on which the function raises AcoustillError is set aside and the rest goes on. Items that a dying
-    process left undone are given to a new one, up to TRIES times.
+    An item on which the function raises AcoustillError is set aside and the rest goes on. Items that were in
+    work when a process died are done again one at a time, so that the one that kills its process is known; it
+    is set aside after TRIES deaths.
 
     Args:
         function: what to do; picklable, and safe to call again on an item left half done.
@@ -60,64 +61,73 @@ def run_jobs(
         jobs: number of processes; with 1, all runs in this one.
         title: of the progress bar.
     """
-    aside: list[SetAside] = []
+    aside: dict[int, SetAside] = {}
     with progress_bar(title, len(items)) as advance:
         if jobs == 1:
-            for item, name in zip(items, names, strict=True):
+            for index, (item, name) in enumerate(zip(items, names, strict=True)):
                 try:
                     function(item)
                 except AcoustillError as error:
-                    aside.append(SetAside(name, str(error)))
+                    aside[index] = SetAside(name, str(error))
                 advance()
-            return aside
+            return list(aside.values())
         pending = dict(enumerate(items))
-        tries = dict.fromkeys(pending, 0)
+        deaths = dict.fromkeys(pending, 0)
         while pending:
-            for index in list(pending):
-                tries[index] += 1
-                if tries[index] > TRIES:
-                    aside.append(SetAside(names[index], f"its process died {TRIES} times"))
+            suspects = [index for index in pending if deaths[index]]
+            for index in _run_pool(function, pending, suspects, names, jobs, aside, advance):
+                deaths[index] += 1
+                if deaths[index] == TRIES:
+                    aside[index] = SetAside(names[index], f"its process died {TRIES} times")
                     del pending[index]
                     advance()
-            _run_pool(function, pending, names, jobs, aside, advance)
-    return aside
+    return [aside[index] for index in sorted(aside)]
 
 
 def _run_pool(
     function: Callable[[Item], None],
     pending: dict[int, Item],
+    suspects: Sequence[int],
     names: Sequence[str],
     jobs: int,
-    aside: list[SetAside],
+    aside: dict[int, SetAside],
     advance: Callable[[], None],
-) -> None:
-    """Works on what is pending until all is done or a process dies; takes what is done out of `pending`."""
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
+) -> set[int]:
+    """Works until all is done or a process dies; takes what is done out of `pending`.
+
+    Suspects, if there are any, are worked on alone and one at a time.
+
+    Returns:
+        What was in work when a process died.
+    """
+    at_once = 1 if suspects else 2 * jobs
+    pool = ProcessPoolExecutor(1 if suspects else jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
+    futures: dict[Future[None], int] = {}
+    lost: set[int] = set()
     try:
-        futures: dict[Future[None], int] = {}
-        queue = iter(list(pending.items()))
-        broken = False
-        while not broken:
-            while len(futures) < 2 * jobs and (following := next(queue, None)) is not None:
-                futures[pool.submit(function, following[1])] = following[0]
+        queue = iter(suspects or list(pending))
+        while not lost:
+            while len(futures) < at_once and (index := next(queue, None)) is not None:
+                futures[pool.submit(function, pending[index])] = index
             if not futures:
-                return
+                return lost
             done, _ = wait(futures, return_when=FIRST_COMPLETED)
             for future in done:
                 index = futures.pop(future)
                 try:
                     future.result()
                 except BrokenProcessPool:
-                    broken = True
+                    lost.add(index)
                     continue
                 except AcoustillError as error:
-                    aside.append(SetAside(names[index], str(error)))
+                    aside[index] = SetAside(names[index], str(error))
                 del pending[index]
                 advance()
     except BrokenProcessPool:
-        return
+        pass  # a process died between two pieces: those handed out are lost
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    return lost | set(futures.values())
 
 
 def _prepare_worker() -> None:

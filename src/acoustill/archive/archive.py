@@ -137,7 +137,8 @@ class Recording:
         stated = self._stated("video")
         path = self.folder / stated.file
         offsets = stated.offsets or ()
-        if not path.is_file() or not offsets or path.stat().st_size != offsets[-1] or len(offsets) < 2:
+        whole = len(offsets) == self.entry.frames + 1 and offsets[-1] > 0
+        if not whole or not path.is_file() or path.stat().st_size != offsets[-1]:
             raise AcoustillError(f"{path}: missing, or not as long as its sidecar states")
         return np.memmap(path, np.uint8, mode="r"), offsets
 
@@ -170,7 +171,7 @@ class Recording:
         stated = self._stated(stream)
         path = self.folder / stated.file
         try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array = np.lib.format.open_memmap(path, mode="r")  # never unpickles
         except (OSError, ValueError) as error:
             raise AcoustillError(f"{path}: missing or not an array ({error})") from error
         if array.shape != stated.shape or str(array.dtype) != stated.dtype:

@@ -68,8 +68,14 @@ def read_clip(
         audio: (samples,) float32.
         image: (frames, H, W, C) float16.
         video: (frames, h, w, 3) uint8 RGB.
+
+    Raises:
+        AcoustillError: if the clip does not lie inside the recording.
     """
     stop = clip.start + clip.frames
+    if not 0 <= clip.start < stop <= recording.entry.frames:
+        found, whole = f"frames {clip.start} to {stop}", f"within 0 to {recording.entry.frames}"
+        raise bad_input(recording.folder, "clip", found, whole)
     views: dict[str, np.ndarray] = {}
     if "audio" in streams:
         samples = slice(clip.start * samples_per_frame, stop * samples_per_frame)

@@ -43,7 +43,7 @@ class Entry(BaseModel):
         content: hash of the audio, by which equal recordings are found.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: RecordingId
     label: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -61,10 +62,12 @@ class Split:
         """Refuses a split that leaks or in which a class is missing.
 
         Raises:
-            AcoustillError: if a recording, or two of equal audio, stand on two sides; if a side is empty;
-                or if a class of the archive's labels is not on each labelled side.
+            AcoustillError: if a recording is not in the archive; if one, or two of equal audio, stand on two
+                sides; if a side is empty; or if a class of the archive's labels is not on each labelled side.
         """
         sides = {name: getattr(self, name) for name in ("train", "validation", "test", "unlabelled")}
+        for recording in {recording for side in sides.values() for recording in side} - set(archive.entries):
+            raise AcoustillError(f"{archive.path}: there is no recording {recording!r}")
         for (one, first), (other, second) in combinations(sides.items(), 2):
             shared = sorted(set(first) & set(second))
             if shared:
@@ -90,7 +93,7 @@ def split_archive(archive: Archive, protocol: Protocol) -> Split:
     """Splits an archive and checks the result.
 
     Unlabelled recordings of a subject that is validated or tested are left out: with real sounds, they may be
-    the very sound of a test clip, played elsewhere.
+    the very sound of a test clip, played elsewhere. So are those of a scenario that is held out.
 
     Raises:
         AcoustillError: if the archive lacks what the protocol goes by, or the split fails `Split.check`.
@@ -105,10 +108,14 @@ def split_archive(archive: Archive, protocol: Protocol) -> Split:
     held = [archive.entries[recording] for side in ("validation", "test") for recording in sides[side]]
     contents = {entry.content for entry in held}
     subjects = {entry.subject for entry in held} - {None}
+    scenarios = {protocol.held_out} - {None}
     unlabelled = [
         entry.id
         for entry in archive.entries.values()
-        if entry.label is None and entry.content not in contents and entry.subject not in subjects
+        if entry.label is None
+        and entry.content not in contents
+        and entry.subject not in subjects
+        and entry.scenario not in scenarios
     ]
     split = Split(tuple(sides["train"]), tuple(sides["validation"]), tuple(sides["test"]), tuple(unlabelled))
     split.check(archive)
@@ -180,7 +187,8 @@ def _by_scenario_and_subject(archive: Archive, labelled: list[Entry], protocol: 
 
 
 def _by_column(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _SideOf:
-    folds = _values(archive, labelled, protocol.column, lambda entry: entry.columns.get(protocol.column))
+    values = _values(archive, labelled, protocol.column, lambda entry: entry.columns.get(protocol.column))
+    folds = sorted(values, key=lambda value: (int(value) if value.isdecimal() else math.inf, value))
     if len(folds) < 3:
         raise bad_input(archive.path, f"number of folds in column {protocol.column!r}", len(folds), "at least 3")
     _check_fold(archive, protocol, len(folds))

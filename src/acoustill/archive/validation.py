@@ -53,7 +53,7 @@ def validate_archive(path: str | Path, advance: Callable[[], None] = lambda: Non
         if twin != entry.id:
             problems.append(Problem(entry.id, f"its audio is that of {twin}"))
         advance()
-    folders = {folder.name for folder in (archive.path / "recordings").iterdir() if not folder.name.startswith(".")}
+    folders = {folder.name for folder in (archive.path / "recordings").glob("[!.]*")}
     problems += [Problem(name, "its folder is not in the manifest") for name in sorted(folders - set(archive.entries))]
     return problems
 
@@ -61,7 +61,10 @@ def validate_archive(path: str | Path, advance: Callable[[], None] = lambda: Non
 def _problems(recording: Recording, entry: Entry, samples_per_frame: int) -> Iterator[str]:
     if recording.entry != entry:
         yield "its sidecar and the manifest differ"
-    for stream, stated in recording.sidecar.files.items():
+    files = recording.sidecar.files
+    if set(files) != set(entry.streams) or ("audio" in files and files["audio"].sha256 != entry.content):
+        yield "its streams are not those that the manifest states"
+    for stream, stated in files.items():
         path = recording.folder / stated.file
         if not path.is_file():
             yield f"{path.name} is missing"
@@ -71,18 +74,20 @@ def _problems(recording: Recording, entry: Entry, samples_per_frame: int) -> Ite
             return
         if stream == "audio":
             yield from _audio_problems(recording.audio, entry.frames * samples_per_frame)
-        elif stated.shape[0] != entry.frames:
-            yield f"{path.name} holds {stated.shape[0]} frames, expected {entry.frames}"
+        elif stated.shape[:1] != (entry.frames,):
+            yield f"{path.name} is of shape {stated.shape}, expected {entry.frames} frames"
         elif stream == "image" and not np.isfinite(recording.image).all():
             yield "an acoustic image is not finite"
         elif stream == "video":
-            for index in range(entry.frames):
-                recording.frame(index)
+            shapes = {recording.frame(index).shape for index in range(entry.frames)}
+            if shapes != {stated.shape[1:]}:
+                yield f"video frames are of shape {sorted(shapes)}, expected {stated.shape[1:]}"
 
 
 def _audio_problems(audio: np.ndarray, samples: int) -> Iterator[str]:
-    if audio.shape[1] != samples:
-        yield f"audio holds {audio.shape[1]} samples, expected {samples}"
+    if audio.ndim != 2 or audio.shape[1] != samples:
+        yield f"audio is of shape {audio.shape}, expected {samples} samples of each microphone"
+        return
     if not np.isfinite(audio).all():
         yield "audio holds samples that are not finite"
     for channel in np.flatnonzero(~audio.any(axis=1)):

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import simplejpeg
+from pydantic import ValidationError
 
 from acoustill.archive.archive import Recording, read_header
-from acoustill.archive.entry import FORMAT, VERSION, Entry, Sidecar, StreamFile
+from acoustill.archive.entry import FORMAT, STREAMS, VERSION, Entry, Sidecar, StreamFile
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.files import file_hash, replacing_folder, write_json, write_json_lines, write_text
+from acoustill.files import file_hash, first_problem, replacing_folder, write_json, write_json_lines, write_text
 from acoustill.imaging.grid import Grid
 from acoustill.imaging.imager import ImageSpecification
 from acoustill.rig.file import rig_to_text
@@ -85,22 +86,11 @@ def write_recording(
         video: (frames, h, w, 3) uint8 RGB.
 
     Raises:
-        AcoustillError: if streams do not hold the same number of frames, or audio is not finite.
+        AcoustillError: if the id or a label is not one that the manifest takes, streams do not hold the same
+            number of frames, or a value is not finite.
     """
-    if not np.isfinite(audio).all():
-        raise bad_input(recording, "audio", "not finite", "finite samples")
-    if audio.shape[0] != len(microphones) or audio.shape[1] % frames:
-        found = f"of shape {audio.shape}"
-        raise bad_input(recording, "audio", found, f"{len(microphones)} channels, {frames} whole frames")
-    for name, stream in (("image", image), ("video", video)):
-        if stream is not None and len(stream) != frames:
-            raise bad_input(recording, f"number of {name} frames", len(stream), f"{frames}, that of the audio")
-    with replacing_folder(archive / "recordings" / recording) as folder:
-        files = {"audio": _write_array(folder, "audio", audio.astype(np.float32), tuple(microphones))}
-        if image is not None:
-            files["image"] = _write_array(folder, "image", image.astype(np.float16))
-        if video is not None:
-            files["video"] = _write_video(folder, video)
+    streams = {"audio": audio, "image": image, "video": video}
+    try:
         entry = Entry(
             id=recording,
             label=label,
@@ -108,9 +98,30 @@ def write_recording(
             subject=subject,
             columns=columns or {},
             frames=frames,
-            streams=tuple(files),  # type: ignore[arg-type]
-            content=files["audio"].sha256,
+            streams=tuple(name for name in STREAMS if streams[name] is not None),  # type: ignore[arg-type]
+            content="0" * 64,
         )
+    except ValidationError as error:
+        raise AcoustillError(f"recording {recording!r}: {first_problem(error)}") from error
+    if not np.isfinite(audio).all():
+        raise bad_input(recording, "audio", "not finite", "finite samples")
+    if audio.ndim != 2 or audio.shape[0] != len(microphones) or audio.shape[1] % frames:
+        found = f"of shape {audio.shape}"
+        raise bad_input(recording, "audio", found, f"{len(microphones)} channels, {frames} whole frames")
+    for name, stream in (("image", image), ("video", video)):
+        if stream is not None and len(stream) != frames:
+            raise bad_input(recording, f"number of {name} frames", len(stream), f"{frames}, that of the audio")
+    with np.errstate(over="ignore"):
+        image = None if image is None else image.astype(np.float16)
+    if image is not None and not np.isfinite(image).all():
+        raise bad_input(recording, "image", "not finite in float16", "finite values up to 65504")
+    with replacing_folder(archive / "recordings" / recording) as folder:
+        files = {"audio": _write_array(folder, "audio", audio.astype(np.float32), tuple(microphones))}
+        if image is not None:
+            files["image"] = _write_array(folder, "image", image)
+        if video is not None:
+            files["video"] = _write_video(folder, video)
+        entry = entry.model_copy(update={"content": files["audio"].sha256})
         sidecar = Sidecar(entry=entry, files=files, provenance=provenance or {})  # type: ignore[arg-type]
         write_json(folder / "recording.json", sidecar.model_dump(mode="json", exclude_none=True))
     return entry
@@ -123,7 +134,7 @@ def finish_archive(path: str | Path) -> int:
         AcoustillError: if a sidecar is broken or there is no recording.
     """
     path = Path(path)
-    folders = sorted(folder for folder in (path / "recordings").iterdir() if not folder.name.startswith("."))
+    folders = sorted((path / "recordings").glob("[!.]*"))
     entries = [Recording(folder).entry for folder in folders]
     if not entries:
         raise AcoustillError(f"{path}: no recording was written")

@@ -86,7 +86,7 @@ class Imager:
         spec = self.specification
         if spec.features not in ("energy", "mel", "mfcc"):
             raise bad_input("imager", "features", repr(spec.features), "energy, mel or mfcc")
-        highest = spec.highest_hz or rig.sample_rate / 2
+        highest = rig.sample_rate / 2 if spec.highest_hz is None else spec.highest_hz
         if not 0 <= spec.lowest_hz < highest <= rig.sample_rate / 2:
             found = f"{spec.lowest_hz:g} to {highest:g} Hz"
             raise bad_input("imager", "frequency range", found, f"within 0 to {rig.sample_rate / 2:g} Hz")

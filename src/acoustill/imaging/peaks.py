@@ -57,12 +57,15 @@ def find_peaks(energy: np.ndarray, grid: Grid, count: int = 5, range_db: float =
         energy: (H, W).
 
     Raises:
-        AcoustillError: if the map is not the grid's, is not finite, or is zero everywhere.
+        AcoustillError: if the map is not the grid's, is not finite, or is zero everywhere, or the range is not
+            positive.
     """
     if energy.shape != (grid.rows, grid.columns):
         raise bad_input("map", "shape", energy.shape, f"{(grid.rows, grid.columns)}, that of the grid")
     if not np.isfinite(energy).all() or energy.max() <= 0:
         raise bad_input("map", "energy", "zero or not finite", "positive energies")
+    if not range_db > 0:
+        raise bad_input("map", "range", f"{range_db} dB", "a positive number of decibels")
     levels = 10 * np.log10(np.maximum(energy, energy.max() * 1e-12))
     summits = np.argwhere((levels == maximum_filter(levels, size=3)) & (levels > levels.max() - range_db))
     peaks = []

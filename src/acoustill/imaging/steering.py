@@ -81,7 +81,7 @@ class DelayAndSum:
 
         Weights of neighbouring bins differ by a constant phasor, so that a table of all of them (906 MB for
         the reference rig) is not needed: each follows from the one before by one product. Every
-        RESEED_BINS bins they start anew from float64, which keeps the error near 1e-7.
+        RESEED_BINS bins they start anew from float64, which keeps each within 5e-6 of the largest.
 
         Shapes:
             Yields: (P, M) complex64; valid until the next one is asked for.

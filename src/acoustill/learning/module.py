@@ -66,12 +66,9 @@ class Learner(lightning.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def on_train_epoch_start(self) -> None:
-        """Dropout of a round depends on the seed and the round alone, so that resuming is exact."""
-        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
-
     def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
-        """The loss of one step."""
+        """The loss of one step. All that is random in it depends on seed and step alone: resuming is exact."""
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
         views = self._augment(batch["view"], batch["label"])
         loss = self._loss(self.network(views).float(), batch)
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(views))

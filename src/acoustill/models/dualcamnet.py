@@ -60,8 +60,8 @@ class DualCamNet(Network):
         batch, frames = views.shape[:2]
         maps = self.standardise(views.float()).permute(0, 4, 1, 2, 3)
         maps = relu(self.over_time(maps)).transpose(1, 2).flatten(0, 1)
-        maps = max_pool2d(relu(self.first(maps)), 2)
-        maps = max_pool2d(relu(self.second(maps)), 2)
+        maps = relu(max_pool2d(self.first(maps), 2))
+        maps = relu(max_pool2d(self.second(maps), 2))
         return self.head(maps.flatten(1)).unflatten(0, (batch, frames))
 
     def forward(self, views: Tensor) -> Tensor:

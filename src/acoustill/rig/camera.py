@@ -39,10 +39,14 @@ class Camera:
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
             raise bad_input("camera", "image size", f"{self.width} x {self.height}", "at least 1 x 1 pixels")
-        if min(self.focal_px) <= 0:
+        if not all(0 < focal < math.inf for focal in self.focal_px):
             raise bad_input("camera", "focal_px", self.focal_px, "two positive numbers")
+        if not np.isfinite([*self.principal_point_px, *self.position_m]).all():
+            found = (self.principal_point_px, self.position_m)
+            raise bad_input("camera", "principal_point_px or position_m", found, "finite numbers")
         turn = np.asarray(self.rotation, dtype=np.float64)
-        if turn.shape != (3, 3) or not np.allclose(turn @ turn.T, np.eye(3), atol=1e-6):
+        proper = turn.shape == (3, 3) and np.allclose(turn @ turn.T, np.eye(3), atol=1e-6) and np.linalg.det(turn) > 0
+        if not proper:
             raise bad_input("camera", "rotation", turn.tolist(), "the three rows of a rotation matrix")
 
     @classmethod

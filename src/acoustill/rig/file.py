@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from acoustill.errors import AcoustillError
+from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import first_problem, write_text
 from acoustill.rig.camera import IDENTITY, Camera, Vector
 from acoustill.rig.geometry import read_geometry
@@ -81,14 +81,18 @@ def load_rig(source: str | Path) -> Rig:
         raise AcoustillError(f"{path}: no such rig file, and no preset of that name ({', '.join(PRESETS)})")
     try:
         content = _RigFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AcoustillError(f"{path}: not a YAML file ({str(error).splitlines()[0]})") from error
     except ValidationError as error:
         raise AcoustillError(f"{path}: {first_problem(error)}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise AcoustillError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
     if (content.positions_m is None) == (content.geometry is None):
         raise AcoustillError(f"{path}: give either positions_m or geometry")
     if content.geometry is not None:
-        positions, _ = read_geometry(path.parent / content.geometry)
+        positions, channels = read_geometry(path.parent / content.geometry)
+        if sorted(channels) != list(range(len(channels))):
+            expected = f"each of 0 to {len(channels) - 1}: a rig's channels are those of its recordings"
+            raise bad_input(path.parent / content.geometry, "channel column", channels, expected)
+        positions = positions[np.argsort(channels)]
     else:
         positions = np.asarray(content.positions_m)
     return Rig(

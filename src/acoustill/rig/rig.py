@@ -58,10 +58,10 @@ class Rig:
             raise bad_input(where, "broken", unknown, f"channels 0 to {len(positions) - 1}")
         if len(self.broken) == len(positions):
             raise bad_input(where, "broken", "every channel", "at least one working microphone")
-        if self.sample_rate <= 0 or self.frame_rate <= 0 or self.speed_of_sound <= 0:
+        if not all(0 < rate < np.inf for rate in (self.sample_rate, self.frame_rate, self.speed_of_sound)):
             raise bad_input(where, "a rate or the speed of sound", "not positive", "positive numbers")
         samples = self.sample_rate / self.frame_rate
-        if abs(samples - round(samples)) > 1e-6:
+        if abs(samples - round(samples)) > 1e-6 or samples < 1:
             raise bad_input(where, "samples per frame", f"{samples:g}", "a whole number; change frame_rate")
 
     @property

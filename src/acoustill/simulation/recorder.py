@@ -30,6 +30,7 @@ from acoustill.simulation.video import draw_backdrop, draw_looks, render
 SELF_NOISE_PA = 3.6e-4  # 25 dB re 20 micropascal
 PLANE_WAVES = 16
 DEPTHS_M = (1.3, 2.8)
+STAGE = (np.array([0.25, 0.35]), np.array([0.75, 0.7]))  # where people act, as shares of the video frame
 SOUND_LEVELS_PA = (0.05, 0.2)
 
 
@@ -164,10 +165,10 @@ def spread_microphones(rig: Rig, count: int) -> list[int]:
 
 
 def _draw_point(rig: Rig, place: Place, rng: np.random.Generator) -> np.ndarray:
-    """A place in the field of view, inside the walls, in the rig frame."""
+    """A place on the stage in the field of view, inside the walls, in the rig frame."""
     size = np.array([rig.camera.width, rig.camera.height])
     for _ in range(1000):
-        pixel = rng.uniform(0.12, 0.88, 2) * size
+        pixel = rng.uniform(*STAGE) * size
         point = rig.camera.unproject(pixel, rng.uniform(*DEPTHS_M))
         if place.holds(place.from_rig(point)):
             return point

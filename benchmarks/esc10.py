@@ -1,0 +1,61 @@
+"""The main job on real sounds: ESC-10 in front of a simulated rig, official folds.
+
+    acoustill simulate archives/esc10 --sounds DIR --unlabelled 200 --jobs 2
+    python benchmarks/esc10.py archives/esc10 --out runs/esc10
+
+trains, for each fold, the teacher, the student on labels alone, the distilled student and its controls, and
+prints accuracies with intervals and every difference. It goes on where it was interrupted. The summary and
+the rows of every clip are written to the run folders and to --results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from acoustill.evaluation.predictions import evaluate_run
+from acoustill.evaluation.report import write_report
+from acoustill.learning import load_experiment
+from acoustill.learning.training import train
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("archive")
+    parser.add_argument("--out", type=Path, default=Path("runs/esc10"))
+    parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--results", type=Path, help="where the summary goes, as JSON")
+    parser.add_argument("--without-controls", action="store_true")
+    arguments = parser.parse_args()
+    recipes = {"teacher": "esc10", "labels": "esc10", "distilled": "esc10"}
+    if not arguments.without_controls:
+        recipes |= {"smoothing": "esc10-label-smoothing", "shuffled": "esc10-shuffled-teacher"}
+    folders = []
+    for fold in arguments.folds:
+        for recipe, config in recipes.items():
+            overrides = [f"archive={arguments.archive}", f"protocol.fold={fold}"]
+            experiment = load_experiment(CONFIGS / f"{config}.yaml", overrides)
+            folder = arguments.out / f"{recipe}-fold{fold}"
+            teachers = [] if recipe in ("teacher", "labels") else [arguments.out / f"teacher-fold{fold}"]
+            train(experiment, "teacher" if recipe == "teacher" else "student", folder, teachers)
+            evaluate_run(folder)
+            folders.append(folder)
+    summary = write_report(folders, arguments.out / "report.html")
+    for group in summary["groups"]:
+        low, high = group["all"]["interval"]
+        print(f"{group['name']:44s} {group['all']['value']:.3f} [{low:.3f}, {high:.3f}] n = {group['all']['n']}")
+    for comparison in summary["comparisons"]:
+        difference = comparison["difference"]
+        print(
+            f"{comparison['of']} - {comparison['against']} ({comparison['part']}): "
+            f"{difference['value']:+.3f} {difference['interval']} p_holm = {comparison['p_holm']}"
+        )
+    if arguments.results:
+        arguments.results.write_text(json.dumps(summary, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

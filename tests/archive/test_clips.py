@@ -1,0 +1,114 @@
+"""Clips: every stream is cut at the same instant, nothing is looped or padded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acoustill.archive import Archive, Clip, Entry, read_clip, regular_clips
+from acoustill.archive.clips import all_clips, frames_of, random_clip
+from acoustill.errors import AcoustillError
+from small_archives import SAMPLES_PER_FRAME, small_archive
+
+FRAMES = 40
+
+
+@pytest.fixture(scope="module")
+def ramps(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Every stream tells the time: audio in samples, images and video in frames."""
+    audio = np.arange(FRAMES * SAMPLES_PER_FRAME, dtype=np.float32)
+    frames = np.arange(FRAMES)
+    recording = {
+        "frames": FRAMES,
+        "audio": np.stack([audio, -audio]),
+        "image": np.broadcast_to(frames[:, None, None, None], (FRAMES, 3, 4, 2)).astype(np.float16),
+        "video": np.broadcast_to((5 * frames)[:, None, None, None], (FRAMES, 16, 24, 3)).astype(np.uint8),
+    }
+    return small_archive(tmp_path_factory.mktemp("ramps") / "archive", [recording])
+
+
+def entry_of(frames: int) -> Entry:
+    return Entry(id="r", frames=frames, streams=("audio",), content="0" * 64)
+
+
+@given(start=st.integers(0, FRAMES - 1), data=st.data(), microphone=st.integers(0, 1))
+def test_streams_are_cut_at_the_same_instant(ramps: Archive, start: int, data: st.DataObject, microphone: int) -> None:
+    frames = data.draw(st.integers(1, FRAMES - start))
+    clip = Clip("r000", start, frames)
+    views = read_clip(ramps["r000"], clip, ["audio", "image", "video"], SAMPLES_PER_FRAME, microphone)
+    seen = np.arange(start, start + frames)
+    assert views["audio"].shape == (frames * SAMPLES_PER_FRAME,)
+    heard = np.abs(views["audio"].reshape(frames, SAMPLES_PER_FRAME)) // SAMPLES_PER_FRAME
+    np.testing.assert_array_equal(heard, np.repeat(seen[:, None], SAMPLES_PER_FRAME, axis=1))
+    np.testing.assert_array_equal(views["image"][:, 1, 2, 0], seen)
+    np.testing.assert_allclose(views["video"].mean((1, 2, 3)) / 5, seen, atol=0.45)
+    assert (views["audio"][1:] * (1 - 2 * microphone) > 0).all()
+
+
+def test_only_the_streams_asked_for_are_read(ramps: Archive) -> None:
+    clip = Clip("r000", 3, 2)
+    assert set(read_clip(ramps["r000"], clip, ["image"], SAMPLES_PER_FRAME)) == {"image"}
+
+
+def test_a_clip_is_a_copy_that_may_be_changed(ramps: Archive) -> None:
+    views = read_clip(ramps["r000"], Clip("r000", 3, 2), ["audio", "image"], SAMPLES_PER_FRAME)
+    for view in views.values():
+        view[:] = -1
+    assert ramps["r000"].audio[0, 300] == 300
+
+
+@given(frames=st.integers(1, 300), clip=st.integers(1, 300))
+def test_regular_clips_stand_side_by_side_inside_the_recording(frames: int, clip: int) -> None:
+    if frames < clip:
+        with pytest.raises(AcoustillError, match=rf"recording r: length is {frames} frames, expected a clip's {clip}"):
+            regular_clips(entry_of(frames), clip)
+        return
+    clips = regular_clips(entry_of(frames), clip)
+    assert len(clips) == frames // clip
+    assert [one.start for one in clips] == list(range(0, len(clips) * clip, clip))
+    assert all(one.start + one.frames <= frames for one in clips)
+
+
+@given(frames=st.integers(1, 100), clip=st.integers(1, 100), seed=st.integers(0, 10))
+def test_random_clips_lie_inside_the_recording(frames: int, clip: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    if frames < clip:
+        with pytest.raises(AcoustillError, match="expected a clip's"):
+            random_clip(entry_of(frames), clip, rng)
+        return
+    drawn = random_clip(entry_of(frames), clip, rng)
+    assert 0 <= drawn.start <= frames - clip
+    assert drawn.frames == clip
+
+
+def test_every_start_can_be_drawn() -> None:
+    rng = np.random.default_rng(0)
+    starts = {random_clip(entry_of(10), 6, rng).start for _ in range(200)}
+    assert starts == set(range(5))
+
+
+@pytest.mark.parametrize(("start", "frames"), [(-1, 5), (36, 5), (40, 1), (0, 41), (3, 0), (3, -1)])
+def test_clips_that_reach_out_of_the_recording_are_refused(start: int, frames: int, ramps: Archive) -> None:
+    with pytest.raises(AcoustillError, match=r"clip is frames .*, expected within 0 to 40"):
+        read_clip(ramps["r000"], Clip("r000", start, frames), ["audio"], SAMPLES_PER_FRAME)
+
+
+def test_one_short_recording_is_named(tmp_path: Path) -> None:
+    archive = small_archive(
+        tmp_path / "a",
+        [{}, {"id": "short", "frames": 5, "image": None, "video": None, "audio": np.ones((2, 500), np.float32)}],
+    )
+    assert len(all_clips(archive, ["r000"], 6)) == 2
+    with pytest.raises(AcoustillError, match="recording short: length is 5 frames, expected a clip's 6 or more"):
+        all_clips(archive, ["r000", "short"], 6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate", "frames"), [(5.0, 12.0, 60), (1.0, 12.0, 12), (0.01, 12.0, 1), (2.0, 12.5, 25)]
+)
+def test_seconds_become_whole_frames(seconds: float, rate: float, frames: int) -> None:
+    assert frames_of(seconds, rate) == frames

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from acoustill.errors import AcoustillError
+from acoustill.evaluation import evaluate_run
+from acoustill.learning import load_experiment
+from acoustill.learning import training as training_module
+from acoustill.learning.runs import Run
+from acoustill.learning.training import train
+from acoustill.models import load_network
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def accuracy(folder: Path) -> float:
+    rows = evaluate_run(folder)
+    return sum(row.right for row in rows) / len(rows)
+
+
+@pytest.fixture(scope="module")
+def teacher(small_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    config = folder / "teacher.yaml"
+    config.write_text(
+        f"archive: {small_archive}\nclip_seconds: 1.0\nprotocol: {{name: subjects, folds: 3}}\n"
+        "teacher:\n  crop_seconds: 0.5\n  augmentation: {shift_pixels: 2}\n"
+        "  training: {steps: 40, validate_every: 20, batch_size: 8, learning_rate: 1.0e-3, precision: float32}\n"
+    )
+    train(load_experiment(config), "teacher", folder / "run", quiet=True)
+    return folder / "run"
+
+
+def test_teacher_learns_and_run_folder_is_complete(teacher: Path) -> None:
+    assert accuracy(teacher) == 1.0
+    names = {path.name for path in teacher.iterdir()}
+    wanted = {"config.yaml", "run.json", "data.json", "teachers.json", "model.json", "model.safetensors"}
+    assert wanted | {"metrics.jsonl", "predictions.jsonl"} == names
+    assert [json.loads(line)["step"] for line in (teacher / "metrics.jsonl").read_text().splitlines()] == [20, 40]
+
+
+def test_student_learns_from_labels(experiment_file: Path, tmp_path: Path) -> None:
+    train(load_experiment(experiment_file, ["student.training.steps=60"]), "student", tmp_path / "run", quiet=True)
+    assert accuracy(tmp_path / "run") >= 0.9
+    assert json.loads((tmp_path / "run/teachers.json").read_text()) == []
+
+
+def test_student_learns_from_teacher_alone(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
+    overrides = ["distillation.imitation=1.0", "student.training.steps=60"]
+    train(load_experiment(experiment_file, overrides), "student", tmp_path / "run", [teacher], quiet=True)
+    assert accuracy(tmp_path / "run") >= 0.9
+    assert Run(tmp_path / "run").recipe == "distilled"
+    (stated,) = json.loads((tmp_path / "run/teachers.json").read_text())
+    assert len(stated["sha256"]) == 64
+
+
+def test_shuffled_teacher_teaches_nothing(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
+    overrides = ["distillation.imitation=1.0", "distillation.control=shuffled-teacher"]
+    train(load_experiment(experiment_file, overrides), "student", tmp_path / "run", [teacher], quiet=True)
+    assert accuracy(tmp_path / "run") < 0.9
+    assert Run(tmp_path / "run").recipe == "shuffled-teacher"
+
+
+def test_same_seed_same_weights_and_other_seed_others(experiment_file: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(load_experiment(experiment_file, [f"seed={seed}"]), "student", tmp_path / name, quiet=True)
+    first, again, other = (weights(tmp_path / name) for name in "abc")
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["features.0.weight"], other["features.0.weight"])
+
+
+def test_interrupted_training_goes_on_exactly(
+    experiment_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = load_experiment(experiment_file, ["student.training.steps=30"])
+    train(experiment, "student", tmp_path / "whole", quiet=True)
+    keep = training_module._Keeper.on_train_epoch_end
+
+    def die_after_second_round(self, trainer, module) -> None:
+        keep(self, trainer, module)
+        if trainer.current_epoch == 1:
+            raise RuntimeError("power cut")
+
+    monkeypatch.setattr(training_module._Keeper, "on_train_epoch_end", die_after_second_round)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(experiment, "student", tmp_path / "cut", quiet=True)
+    monkeypatch.undo()
+    with pytest.raises(AcoustillError, match="no finished run"):
+        Run(tmp_path / "cut")
+    train(experiment, "student", tmp_path / "cut", quiet=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+    assert (tmp_path / "whole/metrics.jsonl").read_text() == (tmp_path / "cut/metrics.jsonl").read_text()
+
+
+def test_finished_run_is_not_trained_again_and_others_are_refused(experiment_file: Path, tmp_path: Path) -> None:
+    experiment = load_experiment(experiment_file)
+    train(experiment, "student", tmp_path / "run", quiet=True)
+    before = (tmp_path / "run/model.safetensors").stat().st_mtime_ns
+    train(experiment, "student", tmp_path / "run", quiet=True)
+    assert (tmp_path / "run/model.safetensors").stat().st_mtime_ns == before
+    with pytest.raises(AcoustillError, match="another configuration"):
+        train(load_experiment(experiment_file, ["seed=9"]), "student", tmp_path / "run", quiet=True)
+    assert (tmp_path / "run/model.safetensors").stat().st_mtime_ns == before
+
+
+def test_teacher_answers_are_computed_once(
+    experiment_file: Path, teacher: Path, tmp_path: Path, small_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "archive"
+    shutil.copytree(small_archive, archive, ignore=shutil.ignore_patterns("teachers"))
+    train(load_experiment(experiment_file, [f"archive={archive}"]), "student", tmp_path / "a", [teacher], quiet=True)
+    kept = sorted((archive / "teachers").rglob("*.npy"))
+    split = Run(tmp_path / "a").split
+    assert len(kept) == len(split.train) + len(split.unlabelled)
+
+    def never(*_: object) -> None:
+        raise AssertionError("the teacher was asked again")
+
+    monkeypatch.setattr("acoustill.models.dualcamnet.DualCamNet.frame_logits", never)
+    train(load_experiment(experiment_file, [f"archive={archive}"]), "student", tmp_path / "b", [teacher], quiet=True)
+    assert all(torch.equal(value, weights(tmp_path / "b")[key]) for key, value in weights(tmp_path / "a").items())
+
+
+def test_teacher_of_other_images_is_refused(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
+    other = tmp_path / "teacher"
+    shutil.copytree(teacher, other)
+    description = json.loads((other / "model.json").read_text())
+    description["specification"]["image"]["bands"] = 20
+    (other / "model.json").write_text(json.dumps(description))
+    with pytest.raises(AcoustillError, match="image specification"):
+        train(load_experiment(experiment_file), "student", tmp_path / "run", [other], quiet=True)
+
+
+def test_unlabelled_batch_needs_unlabelled_recordings(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
+    from tests.learning.conftest import write_small_archive
+
+    archive = write_small_archive(tmp_path / "archive", unlabelled=0)
+    experiment = load_experiment(experiment_file, [f"archive={archive}"])
+    with pytest.raises(AcoustillError, match="unlabelled"):
+        train(experiment, "student", tmp_path / "run", [teacher], quiet=True)
+
+
+def test_loaded_student_refuses_what_breaks_its_specification(experiment_file: Path, tmp_path: Path) -> None:
+    train(load_experiment(experiment_file), "student", tmp_path / "run", quiet=True)
+    student = load_network(tmp_path / "run")
+    assert student(torch.zeros(2, 4800)).shape == (2, 2)
+    for wrong in (torch.zeros(2, 4000), torch.zeros(4800), torch.full((1, 4800), float("nan"))):
+        with pytest.raises(AcoustillError, match="hearnet"):
+            student(wrong)
+
+
+def test_changed_archive_is_noticed(experiment_file: Path, small_archive: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    shutil.copytree(small_archive, archive)
+    train(load_experiment(experiment_file, [f"archive={archive}"]), "student", tmp_path / "run", quiet=True)
+    lines = (archive / "manifest.jsonl").read_text().splitlines()
+    (archive / "manifest.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(AcoustillError, match="archive id"):
+        evaluate_run(tmp_path / "run")
+
+
+def test_clips_of_evaluation_are_those_of_the_test_side(teacher: Path) -> None:
+    rows = evaluate_run(teacher)
+    split = Run(teacher).split
+    assert {row.recording for row in rows} == set(split.test)
+    assert sorted({row.start for row in rows}) == [0, 12, 24]
+    assert np.allclose([sum(row.probabilities) for row in rows], 1, atol=1e-4)

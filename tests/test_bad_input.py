@@ -1,0 +1,448 @@
+"""Bad input gets one sentence that names the place, what was found and what was expected; nothing is written.
+
+Every test runs a whole command. A few do so in a process of their own, as a user would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from acoustill.archive import Archive, Protocol, Split, split_archive, validate_archive
+from acoustill.errors import AcoustillError
+from acoustill.rig import preset, save_rig
+from small_archives import small_archive, streams
+
+EXPERIMENT = "archive: ARCHIVE\nclip_seconds: 1.0\nprotocol: {name: recordings}\n"
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder; whatever a test puts there must be the same, and alone, at its end."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    return folder
+
+
+def state(folder: Path) -> dict[str, str]:
+    """Every file below a folder, and a hash of it."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def refuses(run: Command, place: Path, *arguments: object, says: str) -> None:
+    """Runs a command that must end with one sentence and leave everything as it was."""
+    before = state(place)
+    ended = run(*arguments)
+    assert ended.status == 2, ended
+    assert "Traceback" not in ended.err
+    (line,) = ended.err.splitlines()
+    assert line.startswith("acoustill: ")
+    assert re.search(says, line), line
+    assert not ended.out
+    assert state(place) == before
+    assert not list(place.rglob("*.part"))
+
+
+def sound(path: Path, channels: int = 16, samples: int = 8000, rate: int = 48000, level: float = 0.1) -> Path:
+    noise = level * np.random.default_rng(0).standard_normal((samples, channels))
+    soundfile.write(path, noise.astype(np.float32), rate, "FLOAT")
+    return path
+
+
+def experiment(place: Path, text: str = EXPERIMENT) -> Path:
+    path = place / "experiment.yaml"
+    path.write_text(text.replace("ARCHIVE", str(place / "archive")))
+    return path
+
+
+# A process of its own -------------------------------------------------------------------------------------
+
+
+def test_missing_file(process: Command, place: Path) -> None:
+    missing = place / "take.wav"
+    refuses(process, place, "image", missing, "--rig", "uma16", says=rf"{missing}: no such sound file")
+
+
+def test_truncated_wav(process: Command, place: Path) -> None:
+    path = sound(place / "take.wav")
+    path.write_bytes(path.read_bytes()[:-4000])
+    out = place / "maps.npz"
+    out.write_bytes(b"of yesterday")
+    says = rf"{path}: truncated, 4000 bytes of samples that its header states are missing"
+    refuses(process, place, "image", path, "--rig", "uma16", "--out", out, says=says)
+
+
+def test_training_from_an_empty_folder(process: Command, place: Path) -> None:
+    (place / "archive").mkdir()
+    says = rf"{place / 'archive'}: not an archive \(it has no archive.json\)"
+    refuses(process, place, "train", experiment(place), "--out", place / "run", says=says)
+
+
+# image ----------------------------------------------------------------------------------------------------
+
+
+def test_wrong_channel_count(command: Command, place: Path) -> None:
+    path = sound(place / "take.wav", channels=15)
+    says = rf"{path}: number of channels is 15, expected 16, those of rig uma16"
+    refuses(command, place, "image", path, "--rig", "uma16", "--out", place / "maps.npz", says=says)
+
+
+def test_nan_samples(command: Command, place: Path) -> None:
+    path = sound(place / "take.wav")
+    samples, rate = soundfile.read(path, dtype="float32")
+    samples[123, 7] = np.nan
+    soundfile.write(path, samples, rate, "FLOAT")
+    says = rf"{path}: sample 123 of channel 7 is nan, expected a finite number"
+    refuses(command, place, "image", path, "--rig", "uma16", "--out", place / "maps.npz", says=says)
+
+
+def test_silence(command: Command, place: Path) -> None:
+    path = sound(place / "take.wav", level=0.0)
+    says = rf"{path}: every sample is zero, expected sound in at least one working channel"
+    refuses(command, place, "image", path, "--rig", "uma16", "--out", place / "maps.npz", says=says)
+
+
+def test_sample_rate_of_another_rig(command: Command, place: Path) -> None:
+    path = sound(place / "take.wav", rate=44100)
+    says = rf"{path}: sample rate is 44100 Hz, expected 48000 Hz, that of rig uma16"
+    refuses(command, place, "image", path, "--rig", "uma16", "--out", place / "maps.npz", says=says)
+
+
+def test_less_than_a_frame(command: Command, place: Path) -> None:
+    path = sound(place / "take.wav", samples=3999)
+    says = rf"{path}: length is 3999 samples, expected at least one frame of 4000 samples"
+    refuses(command, place, "image", path, "--rig", "uma16", says=says)
+
+
+def test_no_sound_file(command: Command, place: Path) -> None:
+    path = place / "take.wav"
+    path.write_text("hello")
+    refuses(command, place, "image", path, "--rig", "uma16", says=rf"{path}: not a readable sound file")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rig", "dualcam9"], r"dualcam9: no such rig file, and no preset of that name \(dualcam, uma16\)"),
+        ([], "image: give either --rig or --geometry"),
+        (["--rig", "uma16", "--features", "cepstra"], "features is 'cepstra', expected energy, mel or mfcc"),
+        (["--rig", "uma16", "--grid", "48"], "--grid is '48', expected 2 numbers separated by 'x'"),
+        (["--rig", "uma16", "--grid", "0x5"], "size is 5 rows, 0 columns, expected at least one of each"),
+        (["--rig", "uma16", "--extent", "0,1,0"], "--extent is '0,1,0', expected 4 numbers separated by ','"),
+        (["--rig", "uma16", "--extent", "1,0,0,1"], r"extent is \(1.0, 0.0, 0.0, 1.0\), expected x_min < x_max"),
+        (["--rig", "uma16", "--distance", "0"], "distance is 0.0 m, expected a positive number"),
+        (["--rig", "uma16", "--band", "100,90000"], "frequency range is 100 to 90000 Hz, expected within 0 to 24000"),
+        (["--rig", "uma16", "--band", "a,b"], "--band is 'a,b', expected 2 numbers"),
+        (["--rig", "uma16", "--range", "0"], "range is 0.0 dB, expected a positive number"),
+        (["--rig", "uma16", "--range", "-3"], "range is -3.0 dB, expected a positive number"),
+        (["--rig", "uma16", "--out", "maps.mat"], "--out is maps.mat, expected a file name that ends in .npz"),
+    ],
+)
+def test_arguments_of_image(arguments: list[str], says: str, command: Command, place: Path) -> None:
+    refuses(command, place, "image", sound(place / "take.wav"), *arguments, says=says)
+
+
+def test_geometry_without_a_camera_needs_an_extent(command: Command, place: Path) -> None:
+    geometry = place / "array.csv"
+    geometry.write_text("x_m,y_m,z_m\n0,0,0\n0.1,0,0\n")
+    path = sound(place / "take.wav", channels=2)
+    says = "image: --geometry has no camera; give --extent"
+    refuses(command, place, "image", path, "--geometry", geometry, says=says)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "header is empty, expected x_m,y_m,z_m"),
+        ("x,y,z\n0,0,0\n", "header is x,y,z, expected x_m,y_m,z_m"),
+        ("x_m,y_m,z_m\n0,0,zero\n", r"a row does not hold numbers \(.*zero"),
+        ("x_m,y_m,z_m\n0,0\n", "a row does not hold numbers"),
+        ("x_m,y_m,z_m\n0,0,0\n0,nan,0\n", r"position of microphone 1 is \[0.0, nan, 0.0\], expected finite metres"),
+        ("channel,x_m,y_m,z_m\n0,0,0,0\n0,1,0,0\n", r"channel column is \[0, 0\], expected distinct channels"),
+        ("x_m,y_m,z_m\n0,0,0\n0,0,0\n", "positions_m is the same for two microphones, expected distinct"),
+    ],
+)
+def test_geometry_files(content: str, says: str, command: Command, place: Path) -> None:
+    geometry = place / "array.csv"
+    geometry.write_text(content)
+    path = sound(place / "take.wav", channels=2)
+    refuses(command, place, "image", path, "--geometry", geometry, "--extent=-1,1,-1,1", says=rf"array.*{says}")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("name: uma16", "name: [uma16"), "not a YAML file"),
+        (("name: uma16", "colour: red\nname: uma16"), "colour is not a known field"),
+        (("sample_rate: 48000", "sample_rate: fast"), "sample_rate is 'fast': Input should be a valid integer"),
+        (("sample_rate: 48000\n", ""), "sample_rate is missing"),
+        (("frame_rate: 12.0", "frame_rate: .nan"), "not positive, expected positive numbers"),
+        (("frame_rate: 12.0", "frame_rate: 11.0"), "samples per frame is 4363.64, expected a whole number"),
+        (("broken: []", "broken: [16]"), r"broken is \[16\], expected channels 0 to 15"),
+        (("name: uma16", "name: 2020-99-99"), "not a YAML file"),
+    ],
+)
+def test_rig_files(change: tuple[str, str], says: str, command: Command, place: Path) -> None:
+    path = place / "rig.yaml"
+    save_rig(preset("uma16"), path)
+    text = path.read_text()
+    assert change[0] in text
+    path.write_text(text.replace(*change))
+    refuses(command, place, "image", sound(place / "take.wav"), "--rig", path, says=f"rig.*{says}")
+
+
+# archives -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prepare", "says"),
+    [
+        (lambda path: None, "no such folder"),
+        (lambda path: path.mkdir(), r"not an archive \(it has no archive.json\)"),
+        (lambda path: path.write_text("hello"), "no such folder"),
+        (lambda path: (path.mkdir(), (path / "archive.json").write_text("{")), "archive.json: not a JSON file"),
+        (lambda path: (path.mkdir(), (path / "archive.json").write_text("[1]")), "format is none, expected acoustill"),
+        (
+            lambda path: (path.mkdir(), (path / "archive.json").write_text('{"format": "zip"}')),
+            "format is zip, expected acoustill-archive",
+        ),
+        (
+            lambda path: (
+                path.mkdir(),
+                (path / "archive.json").write_text('{"format": "acoustill-archive", "version": 9}'),
+            ),
+            "version is 9, expected 1",
+        ),
+        (
+            lambda path: (
+                path.mkdir(),
+                (path / "archive.json").write_text('{"format": "acoustill-archive", "version": 1}'),
+            ),
+            "manifest.jsonl: no such file",
+        ),
+    ],
+)
+@pytest.mark.parametrize("verb", ["validate", "train"])
+def test_not_an_archive(prepare: Callable[[Path], object], says: str, verb: str, command: Command, place: Path) -> None:
+    prepare(place / "archive")
+    arguments = [place / "archive"] if verb == "validate" else [experiment(place), "--out", place / "run"]
+    refuses(command, place, verb, *arguments, says=rf"{place / 'archive'}.*{says}")
+
+
+def test_an_archive_without_recordings(command: Command, place: Path) -> None:
+    archive = small_archive(place / "archive")
+    (archive.path / "manifest.jsonl").write_text("")
+    refuses(command, place, "validate", archive.path, says="archive: the archive holds no recording")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{", "manifest.jsonl: line 4 is not JSON"),
+        ("[]", "entry 3 of the manifest: 3 is "),
+        ('{"id": "x"}', "entry 3 of the manifest: 3.frames is missing"),
+    ],
+)
+def test_a_broken_manifest(line: str, says: str, command: Command, place: Path) -> None:
+    archive = small_archive(place / "archive")
+    with (archive.path / "manifest.jsonl").open("a") as file:
+        file.write(line + "\n")
+    refuses(command, place, "validate", archive.path, says=says)
+
+
+def test_findings_of_validate_end_with_status_1_and_change_nothing(command: Command, place: Path) -> None:
+    archive = small_archive(place / "archive", [{}, {"audio": np.zeros((2, 1200), np.float32)}, {}])
+    before = state(place)
+    ended = command("validate", archive.path)
+    assert ended.status == 1
+    assert ended.out.splitlines() == [
+        "r001: channel 0 of the audio is silent",
+        "r001: channel 1 of the audio is silent",
+        f"{archive.path}: 2 problems in 3 recordings",
+    ]
+    assert "Traceback" not in ended.err
+    assert state(place) == before
+
+
+def test_a_sound_archive_ends_with_status_0(command: Command, place: Path) -> None:
+    archive = small_archive(place / "archive")
+    ended = command("validate", archive.path)
+    assert (ended.status, ended.out) == (0, f"{archive.path}: 0 problems in 3 recordings\n")
+
+
+# simulate, train, distill, evaluate, report ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--preset", "huge"], "--preset is 'huge', expected one of .*tiny"),
+        pytest.param(
+            ["--scenarios", "cellar"],
+            "'cellar'.*expected",
+            marks=pytest.mark.xfail(reason="simulate sets every take aside and ends without the reason"),
+        ),
+        (["--rig", "kinect"], "kinect: no such rig file"),
+        (["--sounds", "nowhere"], "nowhere"),
+    ],
+)
+def test_arguments_of_simulate(arguments: list[str], says: str, command: Command, place: Path) -> None:
+    refuses(command, place, "simulate", place / "archive", *arguments, says=says)
+
+
+def test_simulating_over_something_else(command: Command, place: Path) -> None:
+    (place / "thesis.txt").write_text("years of work")
+    refuses(command, place, "simulate", place, says=r"not an archive \(it has no archive.json\)")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (EXPERIMENT + "colour: red\n", "colour is not a known field"),
+        (EXPERIMENT + "student: {training: {step: 3}}\n", "student.training.step is not a known field"),
+        (EXPERIMENT + "student: {training: {steps: many}}\n", "student.training.steps is 'many': Input should be"),
+        (EXPERIMENT + "student: {training: {steps: -1}}\n", "student.training.steps is -1: .* greater than or equal"),
+        (EXPERIMENT + "teacher: dualcamnet\n", "teacher is 'dualcamnet': Input should be"),
+        (EXPERIMENT.replace("recordings", "random"), "protocol.name is 'random': Input should be 'recordings'"),
+        ("archive: ARCHIVE\n", "protocol is missing"),
+        ("archive: [1\n", "not YAML"),
+        ("- 1\n- 2\n", "content is list, expected keys and values"),
+        ("", "content is NoneType, expected keys and values"),
+        ("base: nowhere.yaml\n", "no such experiment file"),
+        ("base: experiment.yaml\n", "its bases run in a circle"),
+    ],
+)
+def test_configurations(text: str, says: str, command: Command, place: Path) -> None:
+    small_archive(place / "archive")
+    refuses(command, place, "train", experiment(place, text), "--out", place / "run", says=f"yaml: {says}")
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("steps", r"override: form is 'steps', expected key=value"),
+        ("student.steps=3", "student.steps is not a known field"),
+        ("seed=early", "seed is 'early': Input should be"),
+        ("seed.value=3", "seed"),
+        ("seed=[", "override seed: not YAML"),
+    ],
+)
+def test_overrides(override: str, says: str, command: Command, place: Path) -> None:
+    small_archive(place / "archive")
+    refuses(command, place, "train", experiment(place), override, "--out", place / "run", says=says)
+
+
+def test_missing_experiment_and_unknown_role(command: Command, place: Path) -> None:
+    nowhere = place / "nowhere.yaml"
+    refuses(command, place, "train", nowhere, says=rf"{nowhere}: no such experiment file")
+    says = "--role is 'boss', expected teacher or student"
+    refuses(command, place, "train", experiment(place), "--role", "boss", says=says)
+
+
+def labelled_archive(place: Path) -> Archive:
+    recordings = [{"label": label, "id": f"{label}-{i}"} for label in ("clap", "door") for i in range(3)]
+    return small_archive(place / "archive", recordings)
+
+
+def test_unknown_network(command: Command, place: Path) -> None:
+    labelled_archive(place)
+    arguments = ["train", experiment(place), "student.network=resnet", "--out", place / "run"]
+    ended = command(*arguments)
+    assert ended.status == 2
+    assert ended.err.strip().splitlines()[-1].startswith("acoustill: model: name is 'resnet', expected one of ")
+
+
+def test_a_class_that_is_not_on_every_side(command: Command, place: Path) -> None:
+    small_archive(place / "archive", [{"label": label} for label in ("clap", "clap", "clap", "door")])
+    says = f"{place / 'archive'}: no recording of class 'door' in "
+    refuses(command, place, "train", experiment(place), "--out", place / "run", says=says)
+
+
+def test_a_scenario_that_is_not_there(command: Command, place: Path) -> None:
+    labelled_archive(place)
+    text = EXPERIMENT.replace("recordings}", "scenarios, held_out: moon}")
+    says = r"protocol.held_out is 'moon', expected one of \['office'\]"
+    refuses(command, place, "train", experiment(place, text), "--out", place / "run", says=says)
+
+
+def test_clips_longer_than_the_recordings(command: Command, place: Path) -> None:
+    labelled_archive(place)
+    ended = command("train", experiment(place), "clip_seconds=1.5", "--out", place / "run")
+    assert ended.status == 2
+    last = ended.err.strip().splitlines()[-1]
+    assert re.match(r"acoustill: recording .*: length is 12 frames, expected a clip's 18 or more", last), last
+
+
+def test_distilling_without_or_from_a_missing_teacher(command: Command, place: Path) -> None:
+    labelled_archive(place)
+    out = ["--out", place / "run"]
+    refuses(command, place, "distill", experiment(place), *out, says="give at least one --teacher RUN")
+    nobody = place / "nobody"
+    says = rf"{nobody}: no such run folder"
+    refuses(command, place, "distill", experiment(place), "--teacher", nobody, *out, says=says)
+
+
+def test_a_run_folder_that_holds_something_else(command: Command, place: Path) -> None:
+    labelled_archive(place)
+    (place / "run").mkdir()
+    (place / "run" / "thesis.txt").write_text("years of work")
+    says = r"run: folder is not empty and no run, expected a new folder"
+    refuses(command, place, "train", experiment(place), "--out", place / "run", says=says)
+
+
+def test_reports_of_what_is_no_run(command: Command, place: Path) -> None:
+    report = place / "report.html"
+    report.write_text("of yesterday")
+    refuses(command, place, "report", place / "none", "--out", report, says="none: no such run folder")
+    (place / "none").mkdir()
+    refuses(command, place, "report", place / "none", "--out", report, says="no finished run")
+
+
+# in the library -------------------------------------------------------------------------------------------
+
+
+def test_overlapping_splits(place: Path) -> None:
+    archive = labelled_archive(place)
+    sides = {"train": ("clap-0", "door-0"), "validation": ("clap-1", "door-1"), "test": ("clap-2", "door-2")}
+    Split(**sides).check(archive)
+    for other in ("validation", "test"):
+        leaking = sides | {other: (*sides[other], "clap-0")}
+        with pytest.raises(AcoustillError, match=f"recording clap-0 is in both train and {other}"):
+            Split(**leaking).check(archive)
+    with pytest.raises(AcoustillError, match="clap-2 is in both test and unlabelled"):
+        Split(**sides, unlabelled=("clap-2",)).check(archive)
+
+
+def test_splits_with_equal_audio_on_two_sides(place: Path) -> None:
+    same = streams(77)
+    recordings = [{"label": label, "id": f"{label}-{i}"} for label in ("clap", "door") for i in range(3)]
+    recordings[0] |= {"audio": same["audio"]}
+    recordings[2] |= {"audio": same["audio"]}
+    archive = small_archive(place / "archive", recordings)
+    with pytest.raises(AcoustillError, match=r"clap-0 of \w+ and clap-2 of \w+|clap-2 of \w+ and clap-0 of \w+"):
+        split_archive(archive, Protocol(name="recordings"))
+    assert [problem.what for problem in validate_archive(archive.path)] == ["its audio is that of clap-0"]
+
+
+def test_errors_are_one_sentence_without_line_breaks(place: Path) -> None:
+    """Whatever a message quotes."""
+    path = place / "manifest.json"
+    path.write_text('{"a":\n1,}')
+    from acoustill.files import read_json
+
+    with pytest.raises(AcoustillError) as caught:
+        read_json(path)
+    assert "\n" not in str(caught.value)
+    assert json.dumps(str(path))[1:-1] in str(caught.value)

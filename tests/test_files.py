@@ -1,0 +1,156 @@
+"""Files are whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acoustill.errors import AcoustillError
+from acoustill.files import (
+    file_hash,
+    json_hash,
+    read_json,
+    read_json_lines,
+    replacing,
+    replacing_folder,
+    write_json,
+    write_json_lines,
+    write_text,
+)
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def test_a_file_appears_when_its_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    with replacing(path) as beside:
+        beside.write_text("whole")
+        assert not path.exists()
+        assert beside.parent == path.parent
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_block_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def stop_half_way() -> None:
+        with replacing(path) as beside:
+            beside.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_half_way()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_appears_when_its_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder"
+    for content in ("first", "second"):
+        with replacing_folder(path) as beside:
+            assert not list(beside.iterdir())
+            (beside / content).write_text(content)
+    assert [file.name for file in path.iterdir()] == ["second"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").write_text("old")
+
+    def stop_half_way() -> None:
+        with replacing_folder(path) as beside:
+            (beside / "new").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_half_way()
+    assert [file.name for file in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@given(values)
+def test_json_comes_back(tmp_path: Path, value: object) -> None:
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+
+
+@given(st.lists(values, max_size=4))
+def test_json_lines_come_back(tmp_path: Path, lines: list[object]) -> None:
+    write_json_lines(tmp_path / "a.jsonl", lines)
+    assert read_json_lines(tmp_path / "a.jsonl") == lines
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r", "\n"])
+def test_only_a_line_feed_ends_a_line(separator: str, tmp_path: Path) -> None:
+    lines = [{"label": f"a{separator}b"}, "c"]
+    write_json_lines(tmp_path / "a.jsonl", lines)
+    assert read_json_lines(tmp_path / "a.jsonl") == lines
+
+
+def test_numbers_that_json_does_not_know_are_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            write_json(path, {"loss": value})
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("read", [read_json, read_json_lines])
+@given(content=st.binary(max_size=40))
+def test_any_bytes_give_a_value_or_one_error(read, tmp_path: Path, content: bytes) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    complaint = str(path)
+    try:
+        read(path)
+    except AcoustillError as error:
+        complaint = str(error)
+    assert str(path) in complaint
+    assert "\n" not in complaint
+
+
+@pytest.mark.parametrize("read", [read_json, read_json_lines])
+def test_what_is_no_file_is_named(read, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(AcoustillError, match=str(path)):
+            read(path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(AcoustillError, match="no such file"):
+        read(tmp_path / "file" / "inside.json")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(AcoustillError, match=r"deep.json"):
+        read(tmp_path / "deep.json")
+
+
+def test_the_line_that_is_not_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": \n{"a": 3}\n')
+    with pytest.raises(AcoustillError, match=r"a.jsonl: line 2 is not JSON"):
+        read_json_lines(tmp_path / "a.jsonl")
+
+
+@given(st.binary(max_size=200))
+def test_file_hashes_are_those_of_the_content(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    assert file_hash(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+@given(st.dictionaries(st.text(max_size=5), st.integers(), min_size=1, max_size=5))
+def test_json_hashes_go_by_content_not_by_order(content: dict[str, int]) -> None:
+    assert json_hash(content) == json_hash(dict(reversed(content.items())))
+    key = next(iter(content))
+    assert json_hash(content) != json_hash(content | {key: content[key] + 1})
