@@ -154,6 +154,13 @@ def test_arguments_of_image(arguments: list[str], says: str, command: Command, p
     refuses(command, place, "image", sound(place / "take.wav"), *arguments, says=says)
 
 
+def test_a_folder_in_place_of_the_file_to_write(command: Command, place: Path) -> None:
+    out = place / "maps.npz"
+    out.mkdir()
+    says = rf"{out}: is a folder, expected the name of a file to write"
+    refuses(command, place, "image", sound(place / "take.wav"), "--rig", "uma16", "--out", out, says=says)
+
+
 def test_geometry_without_a_camera_needs_an_extent(command: Command, place: Path) -> None:
     geometry = place / "array.csv"
     geometry.write_text("x_m,y_m,z_m\n0,0,0\n0.1,0,0\n")

@@ -81,6 +81,21 @@ def test_a_failed_block_leaves_the_old_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_where_no_file_can_stand_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(AcoustillError, match="folder: is a folder, expected the name of a file to write"):
+        write_text(tmp_path / "folder", "new")
+    for write in (replacing, replacing_folder):
+        with (
+            pytest.raises(AcoustillError, match="inside: its folder cannot be made"),
+            write(tmp_path / "file" / "inside"),
+        ):
+            pass
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
 @given(values)
 def test_json_comes_back(tmp_path: Path, value: object) -> None:
     write_json(tmp_path / "a.json", value)

@@ -54,7 +54,7 @@ def _main(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Argument(help="The archive to write; an interrupted one goes on.", show_default=False)],
-    preset: Annotated[str, typer.Option(help="tiny (6 actions, 6 subjects, 5 s) or small (8, 9, 10 s).")] = "tiny",
+    preset: Annotated[str, typer.Option(help="tiny (6 actions, 6 subjects, 4 s) or small (8, 9, 10 s).")] = "tiny",
     sounds: Annotated[
         Path | None, typer.Option(help="Play the sounds of this folder (ESC-50's layout) in place of actions.")
     ] = None,

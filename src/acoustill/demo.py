@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import time
-from importlib import resources
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from acoustill.errors import AcoustillError, bad_input
+from acoustill.evaluation.predictions import evaluate_run
+from acoustill.evaluation.report import write_report
 from acoustill.files import read_json, write_json
 from acoustill.jobs import console
-from acoustill.learning.configuration import Experiment
+from acoustill.learning.configuration import load_experiment
+from acoustill.learning.training import train
+from acoustill.rig.presets import preset
+from acoustill.rig.rig import Rig
+from acoustill.simulation.plan import PRESETS, Plan, plan_actions
+from acoustill.simulation.recorder import simulate_archive
 from acoustill.version import __version__
 
+EXPERIMENT = Path(__file__).with_name("demo.yaml")
 UNLABELLED = 48
 FOLDS = (0, 2, 4)
 GROUPS = {"teacher": "teacher", "labels": "student_labels_only", "distilled": "student_distilled"}
 
 
-def run_demo(out: Path, seed: int = 0, jobs: int = 2) -> dict[str, Any]:
+def run_demo(
+    out: Path,
+    seed: int = 0,
+    jobs: int = 2,
+    *,
+    rig: Rig | None = None,
+    plan: Plan | None = None,
+    unlabelled: int = UNLABELLED,
+    folds: Sequence[int] = FOLDS,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
     """Runs the demo and writes `report.html` and `summary.json`; goes on where an earlier call stopped.
 
     Six people perform six actions in three scenarios in front of a simulated `dualcam`; unlabelled takes come
@@ -32,23 +49,18 @@ def run_demo(out: Path, seed: int = 0, jobs: int = 2) -> dict[str, Any]:
         out: folder of archive, runs, report and summary.
         seed: of all that is random.
         jobs: processes of the simulation.
+        rig: another one than `dualcam`.
+        plan: another one than the preset `tiny`.
+        unlabelled: number of unlabelled takes.
+        folds: which folds of the subjects are tested.
+        overrides: of the experiment, `demo.yaml` of this package; see `load_experiment`.
 
     Returns:
         The summary, as written.
 
     Raises:
-        AcoustillError: if the folder holds something else, or an extra is not installed.
+        AcoustillError: if the folder holds something else.
     """
-    try:
-        from acoustill.evaluation.predictions import evaluate_run
-        from acoustill.evaluation.report import write_report
-        from acoustill.learning.training import train
-    except ImportError as error:
-        raise AcoustillError(f"demo: {error}; pip install 'acoustill[train,sim,viz]'") from error
-    from acoustill.rig.presets import preset
-    from acoustill.simulation.plan import PRESETS, plan_actions
-    from acoustill.simulation.recorder import simulate_archive
-
     if out.exists() and any(out.iterdir()) and not (out / "demo.json").is_file():
         raise bad_input(out, "folder", "not empty and no demo", "a new folder")
     marker = {"version": __version__, "seed": seed}
@@ -58,19 +70,20 @@ def run_demo(out: Path, seed: int = 0, jobs: int = 2) -> dict[str, Any]:
 
     started = time.perf_counter()
     archive = out / "archive"
-    takes = plan_actions(PRESETS["tiny"], seed, UNLABELLED)
-    console.print(f"[bold]1 of 4[/] simulating {len(takes)} takes of {takes[0].seconds:g} s with 128 microphones")
-    aside = simulate_archive(archive, preset("dualcam"), takes, jobs=jobs)
+    takes = plan_actions(plan or PRESETS["tiny"], seed, unlabelled)
+    rig = rig or preset("dualcam")
+    console.print(
+        f"[bold]1 of 4[/] simulating {len(takes)} takes of {takes[0].seconds:g} s, {rig.channels} microphones"
+    )
+    aside = simulate_archive(archive, rig, takes, jobs=jobs)
     if aside:
         raise AcoustillError(f"demo: {aside[0].name}: {aside[0].why}")
 
-    base = yaml.safe_load(resources.files("acoustill").joinpath("demo.yaml").read_text(encoding="utf-8"))
     folders: dict[str, list[Path]] = {name: [] for name in GROUPS}
-    for number, fold in enumerate(FOLDS, start=1):
-        console.print(f"[bold]2 of 4[/] training, fold {number} of {len(FOLDS)}")
-        base["archive"], base["seed"] = str(archive), seed
-        base["protocol"]["fold"] = fold
-        experiment = Experiment.model_validate(base)
+    for number, fold in enumerate(folds, start=1):
+        console.print(f"[bold]2 of 4[/] training, fold {number} of {len(folds)}")
+        settings = [f"archive={json.dumps(str(archive))}", f"seed={seed}", f"protocol.fold={fold}", *overrides]
+        experiment = load_experiment(EXPERIMENT, settings)
         runs = {name: out / "runs" / f"{name}-fold{fold}" for name in GROUPS}
         train(experiment, "teacher", runs["teacher"])
         train(experiment, "student", runs["labels"])

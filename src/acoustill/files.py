@@ -18,8 +18,14 @@ from acoustill.errors import AcoustillError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives the path of a temporary neighbour, renamed to `path` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Gives the path of a temporary neighbour, renamed to `path` when the block ends well.
+
+    Raises:
+        AcoustillError: if a file cannot stand at `path`.
+    """
+    _make_parent(path)
+    if path.is_dir():
+        raise AcoustillError(f"{path}: is a folder, expected the name of a file to write")
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield beside
@@ -33,8 +39,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """Gives an empty temporary folder, renamed to `path` when the block ends well.
 
     What stood at `path` is replaced; if the block fails, it is left as it was.
+
+    Raises:
+        AcoustillError: if a folder cannot stand at `path`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_parent(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
@@ -45,6 +54,13 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _make_parent(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AcoustillError(f"{path}: its folder cannot be made ({error.strerror})") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -100,7 +100,7 @@ def test_a_silent_channel_is_found(archive: Path) -> None:
     audio = streams(1)["audio"]
     audio[1] = 0
     store(archive, "r001", "audio", audio)
-    assert the_problem(archive) == Problem("r001", "channel 1 of the audio is silent")
+    assert the_problem(archive) == Problem("r001", "microphone 3 is silent")
 
 
 def test_wrong_lengths_are_found(archive: Path) -> None:

@@ -77,7 +77,7 @@ def test_our_map_is_the_reference_librarys(arrays: Path) -> None:
 
 
 def test_a_quiet_capture_with_further_channels_is_read(arrays: Path, tmp_path: Path, command) -> None:  # type: ignore[no-untyped-def]
-    """Six channels of a device, four of which are microphones, as the geometry's column says; 57 dB below full scale."""
+    """Six channels of a device, of which the geometry names four; 57 dB below full scale."""
     folder, out = arrays / "respeaker4_raw", tmp_path / "maps.npz"
     ended = command(
         "image", folder / "capture.flac", "--geometry", folder / "geometry.csv", "--extent=-1,1,-1,1",

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from acoustill.archive.archive import Archive, Recording
-from acoustill.archive.entry import Entry
+from acoustill.archive.entry import Entry, StreamFile
 from acoustill.errors import AcoustillError
 from acoustill.files import file_hash
+from acoustill.rig.rig import Rig
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def validate_archive(path: str | Path, advance: Callable[[], None] = lambda: Non
     seen: dict[str, str] = {}
     for entry in archive.entries.values():
         try:
-            problems += [Problem(entry.id, what) for what in _problems(archive[entry.id], entry, rig.samples_per_frame)]
+            problems += [Problem(entry.id, what) for what in _problems(archive[entry.id], entry, rig)]
         except AcoustillError as error:
             problems.append(Problem(entry.id, str(error)))
         twin = seen.setdefault(entry.content, entry.id)
@@ -58,7 +59,7 @@ def validate_archive(path: str | Path, advance: Callable[[], None] = lambda: Non
     return problems
 
 
-def _problems(recording: Recording, entry: Entry, samples_per_frame: int) -> Iterator[str]:
+def _problems(recording: Recording, entry: Entry, rig: Rig) -> Iterator[str]:
     if recording.entry != entry:
         yield "its sidecar and the manifest differ"
     files = recording.sidecar.files
@@ -73,7 +74,7 @@ def _problems(recording: Recording, entry: Entry, samples_per_frame: int) -> Ite
             yield f"{path.name} was changed: its hash is not the one of the sidecar"
             return
         if stream == "audio":
-            yield from _audio_problems(recording.audio, entry.frames * samples_per_frame)
+            yield from _audio_problems(recording.audio, entry.frames * rig.samples_per_frame, stated, rig)
         elif stated.shape[:1] != (entry.frames,):
             yield f"{path.name} is of shape {stated.shape}, expected {entry.frames} frames"
         elif stream == "image" and not np.isfinite(recording.image).all():
@@ -84,11 +85,13 @@ def _problems(recording: Recording, entry: Entry, samples_per_frame: int) -> Ite
                 yield f"video frames are of shape {sorted(shapes)}, expected {stated.shape[1:]}"
 
 
-def _audio_problems(audio: np.ndarray, samples: int) -> Iterator[str]:
+def _audio_problems(audio: np.ndarray, samples: int, stated: StreamFile, rig: Rig) -> Iterator[str]:
     if audio.ndim != 2 or audio.shape[1] != samples:
         yield f"audio is of shape {audio.shape}, expected {samples} samples of each microphone"
         return
     if not np.isfinite(audio).all():
         yield "audio holds samples that are not finite"
-    for channel in np.flatnonzero(~audio.any(axis=1)):
-        yield f"channel {channel} of the audio is silent"
+    microphones = stated.microphones or range(len(audio))
+    for microphone, sounds in zip(microphones, audio.any(axis=1), strict=False):
+        if not sounds and microphone not in rig.broken:
+            yield f"microphone {microphone} is silent"

@@ -98,7 +98,7 @@ def write_recording(
             subject=subject,
             columns=columns or {},
             frames=frames,
-            streams=tuple(name for name in STREAMS if streams[name] is not None),  # type: ignore[arg-type]
+            streams=tuple(name for name in STREAMS if streams[name] is not None),  # type: ignore[misc]
             content="0" * 64,
         )
     except ValidationError as error:

@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from scipy.fft import next_fast_len
 
-from acoustill.errors import AcoustillError
-
 SPEED_OF_SOUND = 343.0
 
 
@@ -61,8 +59,8 @@ class Place:
 def impulse_responses(place: Place, microphones_m: np.ndarray, source_m: np.ndarray, sample_rate: int) -> np.ndarray:
     """Room impulse responses by the image source method (Allen and Berkley 1979), from pyroomacoustics.
 
-    They are scaled so that a source's signal is its pressure at 1 m in free field, and hold no latency of
-    the fractional delay filters: sound arrives at distance / 343 m/s.
+    A source's signal is its pressure at 1 m in free field. The latency of the fractional delay filters is
+    taken out: sound arrives at distance / 343 m/s.
 
     Args:
         place: walls and floor.
@@ -74,14 +72,9 @@ def impulse_responses(place: Place, microphones_m: np.ndarray, source_m: np.ndar
         microphones_m: (M, 3).
         source_m: (3,).
         Output: (M, taps) float32.
-
-    Raises:
-        AcoustillError: if pyroomacoustics is not installed.
     """
-    try:
-        import pyroomacoustics
-    except ImportError as error:
-        raise AcoustillError("simulation needs pyroomacoustics: pip install 'acoustill[sim]'") from error
+    import pyroomacoustics
+
     if place.kind == "room":
         absorption, _ = pyroomacoustics.inverse_sabine(place.rt60_s, place.size_m, c=SPEED_OF_SOUND)
         room = pyroomacoustics.ShoeBox(
@@ -109,7 +102,7 @@ def impulse_responses(place: Place, microphones_m: np.ndarray, source_m: np.ndar
     responses = np.zeros((len(microphones_m), taps), np.float32)
     for channel, (response,) in enumerate(room.rir):
         kept = response[latency : latency + taps]
-        responses[channel, : len(kept)] = kept * 4 * math.pi
+        responses[channel, : len(kept)] = kept  # pyroomacoustics leaves out the 1 / (4 pi)
     return responses
 
 

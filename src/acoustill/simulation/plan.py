@@ -67,7 +67,7 @@ class Plan:
 
 
 PRESETS: dict[str, Plan] = {
-    "tiny": Plan(("clapping", "hammering", "knocking", "speaking", "typing", "whistling"), 6, 1, 5.0),
+    "tiny": Plan(("clapping", "hammering", "knocking", "speaking", "typing", "whistling"), 6, 1, 4.0),
     "small": Plan(ACTIONS, 9, 1, 10.0),
 }
 
