@@ -275,8 +275,8 @@ def test_findings_of_validate_end_with_status_1_and_change_nothing(command: Comm
     ended = command("validate", archive.path)
     assert ended.status == 1
     assert ended.out.splitlines() == [
-        "r001: channel 0 of the audio is silent",
-        "r001: channel 1 of the audio is silent",
+        "r001: microphone 0 is silent",
+        "r001: microphone 3 is silent",
         f"{archive.path}: 2 problems in 3 recordings",
     ]
     assert "Traceback" not in ended.err

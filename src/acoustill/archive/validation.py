@@ -92,6 +92,6 @@ def _audio_problems(audio: np.ndarray, samples: int, stated: StreamFile, rig: Ri
     if not np.isfinite(audio).all():
         yield "audio holds samples that are not finite"
     microphones = stated.microphones or range(len(audio))
-    for microphone, sounds in zip(microphones, audio.any(axis=1), strict=False):
-        if not sounds and microphone not in rig.broken:
+    for microphone, signal in zip(microphones, audio, strict=False):
+        if not signal.any() and microphone not in rig.broken:
             yield f"microphone {microphone} is silent"

@@ -39,7 +39,7 @@ def generalised_distillation(
 
     Example:
         >>> s = torch.tensor([[2.0, 0.0]])
-        >>> float(generalised_distillation(s, torch.tensor([0]), torch.tensor([[0.5, 0.5]]), 0.0).round(decimals=4))
+        >>> round(generalised_distillation(s, torch.tensor([0]), torch.tensor([[0.5, 0.5]]), 0.0).item(), 4)
         0.1269
     """
     _check_distributions(teacher_probabilities)
