@@ -103,6 +103,15 @@ def test_a_silent_channel_is_found(archive: Path) -> None:
     assert the_problem(archive) == Problem("r001", "microphone 3 is silent")
 
 
+def test_a_broken_microphone_may_be_silent(archive: Path) -> None:
+    audio = streams(1)["audio"]
+    audio[1] = 0  # microphone 3 of the rig
+    store(archive, "r001", "audio", audio)
+    rig = archive / "rig.yaml"
+    rig.write_text(rig.read_text().replace("broken: []", "broken: [3]"))
+    assert not validate_archive(archive)
+
+
 def test_wrong_lengths_are_found(archive: Path) -> None:
     store(archive, "r000", "audio", streams(0)["audio"][:, :-100])
     store(archive, "r001", "image", streams(1)["image"][:-1])

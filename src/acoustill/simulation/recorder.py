@@ -64,6 +64,8 @@ def simulate_archive(
     path = Path(path)
     if not takes:
         raise AcoustillError(f"{path}: there is nothing to simulate")
+    for scenario in {take.scenario for take in takes}:
+        draw_scene(scenario, np.random.default_rng())  # an unknown one is refused before anything is written
     grid = camera_grid(rig.camera, 36, 48, 2.0)
     kept = rig.channels if all_microphones else microphones
     maker = {
