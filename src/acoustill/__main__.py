@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 EXTRAS = {"lightning": "train", "pyroomacoustics": "sim", "matplotlib": "viz", "jinja2": "viz"}
 
 
 def main() -> None:
     """Runs the command line."""
+    from typer import BadParameter
+
     from acoustill.cli import app
     from acoustill.errors import AcoustillError
 
+    usage_error: type[Any] = BadParameter.__mro__[1]  # typer names only this subclass of it
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except AcoustillError as error:
-        print(f"acoustill: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        _end(str(error), 2)
+    except usage_error as error:
+        message = error.format_message()
+        if not message:  # no command was given, and the help is printed already
+            sys.exit(0)
+        _end(f"{message.rstrip('.')}. See --help.", 2)
     except ModuleNotFoundError as error:
         if error.name not in EXTRAS:
             raise
-        print(f"acoustill: {error.name} is missing: pip install 'acoustill[{EXTRAS[error.name]}]'", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        _end(f"{error.name} is missing: pip install 'acoustill[{EXTRAS[error.name]}]'", 2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(f"{error.filename}: {error.strerror}", 2)
     except KeyboardInterrupt:
-        print("acoustill: interrupted; the same command goes on where it stopped", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        _end("interrupted; the same command goes on where it stopped", 130)
+
+
+def _end(message: str, status: int) -> None:
+    print(f"acoustill: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def test_teachers_are_mixed_as_probabilities_not_as_logits() -> None:
     assert torch.allclose(mixed, expected)
 
 
-@pytest.mark.parametrize("wrong", [TEACHER[0], log_softmax(TEACHER[0], dim=1)])
+@pytest.mark.parametrize("wrong", [TEACHER[0], log_softmax(TEACHER[0], dim=1), torch.full((2, 3), torch.nan)])
 def test_logits_in_place_of_probabilities_are_refused(wrong: torch.Tensor) -> None:
     with pytest.raises(AcoustillError, match="softmax outputs, not logits"):
         generalised_distillation(STUDENT, LABELS, wrong, 0.5)

@@ -129,7 +129,7 @@ class Recording:
 
     @cached_property
     def image(self) -> np.ndarray:
-        """(frames, H, W, C) float16; read only."""
+        """(frames, H, W, C) float16 or float32; read only."""
         return self._map("image")
 
     @cached_property

@@ -66,7 +66,7 @@ def read_clip(
 
     Shapes:
         audio: (samples,) float32.
-        image: (frames, H, W, C) float16.
+        image: (frames, H, W, C) as stored.
         video: (frames, h, w, 3) uint8 RGB.
 
     Raises:

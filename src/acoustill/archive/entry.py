@@ -7,7 +7,7 @@ An archive is a folder:
     manifest.jsonl                  one Entry a line, sorted by id
     recordings/<id>/recording.json  the Sidecar: the Entry, its streams with hashes, provenance
     recordings/<id>/audio.npy       (microphones, samples) float32, pascal
-    recordings/<id>/image.npy       (frames, H, W, C) float16
+    recordings/<id>/image.npy       (frames, H, W, C) float16 (MFCC) or float32 (energies, which can be tiny)
     recordings/<id>/video.jpegs     JPEG files one after the other; where each begins is in the sidecar
 
 Arrays are plain `.npy` files: memory maps are the fastest store measured for random crops, are safe under

@@ -82,7 +82,7 @@ def write_recording(
 
     Shapes:
         audio: (microphones, samples), a whole number of samples per frame.
-        image: (frames, H, W, C).
+        image: (frames, H, W, C); kept in float16 if it comes so, else in float32.
         video: (frames, h, w, 3) uint8 RGB.
 
     Raises:
@@ -111,14 +111,13 @@ def write_recording(
     for name, stream in (("image", image), ("video", video)):
         if stream is not None and len(stream) != frames:
             raise bad_input(recording, f"number of {name} frames", len(stream), f"{frames}, that of the audio")
-    with np.errstate(over="ignore"):
-        image = None if image is None else image.astype(np.float16)
     if image is not None and not np.isfinite(image).all():
-        raise bad_input(recording, "image", "not finite in float16", "finite values up to 65504")
+        raise bad_input(recording, "image", "not finite", "finite values; float16 holds them up to 65504")
     with replacing_folder(archive / "recordings" / recording) as folder:
         files = {"audio": _write_array(folder, "audio", audio.astype(np.float32), tuple(microphones))}
         if image is not None:
-            files["image"] = _write_array(folder, "image", image)
+            kept = image if image.dtype == np.float16 else image.astype(np.float32)
+            files["image"] = _write_array(folder, "image", kept)
         if video is not None:
             files["video"] = _write_video(folder, video)
         entry = entry.model_copy(update={"content": files["audio"].sha256})

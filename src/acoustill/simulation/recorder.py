@@ -123,7 +123,7 @@ def simulate_take(take: Take, archive: Path, microphones: int) -> None:
         frames=frames,
         audio=signals[kept],
         microphones=kept,
-        image=imager(signals),
+        image=imager(signals).astype(np.float16 if imager.specification.features == "mfcc" else np.float32),
         video=video,
         label=take.label,
         scenario=take.scenario,
