@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +179,24 @@ def test_clips_of_evaluation_are_those_of_the_test_side(teacher: Path) -> None:
     assert {row.recording for row in rows} == set(split.test)
     assert sorted({row.start for row in rows}) == [0, 12, 24]
     assert np.allclose([sum(row.probabilities) for row in rows], 1, atol=1e-4)
+
+
+def test_ctrl_c_ends_with_one_sentence_and_the_run_goes_on(experiment_file: Path, tmp_path: Path) -> None:
+    """A real process gets a real SIGINT after its first round."""
+    arguments = ["train", experiment_file, "student.training.steps=4000", "--role", "student", "--out", tmp_path / "r"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "acoustill", *map(str, arguments)], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "r/metrics.jsonl").is_file():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "the same command goes on" in errors.splitlines()[-1]
+    assert (tmp_path / "r/checkpoint/state.json").is_file()
+    with pytest.raises(AcoustillError, match="no finished run"):
+        Run(tmp_path / "r")

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import all_clips, frames_of
 from acoustill.archive.protocols import split_archive
-from acoustill.errors import AcoustillError, bad_input
+from acoustill.errors import bad_input
 from acoustill.files import write_json, write_json_lines
 from acoustill.jobs import console, progress_bar
 from acoustill.learning.checkpoints import SafetensorsCheckpointIO, cpu_multiplies_bf16
@@ -171,9 +171,10 @@ def _fit(
             plugins=[SafetensorsCheckpointIO()],
             default_root_dir=folder,
         )
-        trainer.fit(learner, clips, validation, ckpt_path=str(checkpoint) if checkpoint.is_dir() else None)
-    if trainer.interrupted:
-        raise AcoustillError(f"{folder}: interrupted; the same command goes on from the last round")
+        try:
+            trainer.fit(learner, clips, validation, ckpt_path=str(checkpoint) if checkpoint.is_dir() else None)
+        except SystemExit as end:  # Lightning's answer to Ctrl-C
+            raise KeyboardInterrupt from end
 
 
 def _in_bf16(precision: str) -> bool:
