@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 EXTRAS = {"lightning": "train", "pyroomacoustics": "sim", "matplotlib": "viz", "jinja2": "viz"}
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -17,7 +18,10 @@ def main() -> None:
 
     usage_error: type[Any] = BadParameter.__mro__[1]  # typer names only this subclass of it
     try:
-        sys.exit(app(standalone_mode=False))
+        status = app(standalone_mode=False)
+        if status == INTERRUPTED:  # typer's answer to Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(status)
     except AcoustillError as error:
         _end(str(error), 2)
     except usage_error as error:
@@ -34,7 +38,7 @@ def main() -> None:
             raise
         _end(f"{error.filename}: {error.strerror}", 2)
     except KeyboardInterrupt:
-        _end("interrupted; the same command goes on where it stopped", 130)
+        _end("interrupted; the same command goes on where it stopped", INTERRUPTED)
 
 
 def _end(message: str, status: int) -> None:
