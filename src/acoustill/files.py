@@ -45,15 +45,19 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     _make_parent(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    before = path.with_name(f".{path.name}.{os.getpid()}.old.part")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
         yield beside
         if path.exists():
-            shutil.rmtree(path)
+            os.replace(path, before)
         os.replace(beside, path)
     finally:
+        if before.exists() and not path.exists():
+            os.replace(before, path)
         shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
 
 
 def _make_parent(path: Path) -> None:

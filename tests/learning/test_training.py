@@ -188,7 +188,7 @@ def test_ctrl_c_ends_with_one_sentence_and_the_run_goes_on(experiment_file: Path
         [sys.executable, "-m", "acoustill", *map(str, arguments)], stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 90
-    while not (tmp_path / "r/metrics.jsonl").is_file():
+    while not (tmp_path / "r/checkpoint/state.json").is_file():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
