@@ -22,7 +22,7 @@ from acoustill.simulation.recorder import simulate_archive
 from acoustill.version import __version__
 
 EXPERIMENT = Path(__file__).with_name("demo.yaml")
-UNLABELLED = 48
+UNLABELLED = 36
 FOLDS = (0, 2, 4)
 GROUPS = {"teacher": "teacher", "labels": "student_labels_only", "distilled": "student_distilled"}
 
