@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from acoustill.archive.entry import FORMAT, VERSION, Entry, Sidecar, StreamFile
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.files import first_problem, json_hash, read_json, read_json_lines
+from acoustill.files import file_hash, first_problem, json_hash, read_json, read_json_lines
 from acoustill.imaging.grid import Grid
 from acoustill.imaging.imager import ImageSpecification
 from acoustill.rig.file import load_rig
@@ -53,8 +53,9 @@ class Archive:
 
     @cached_property
     def id(self) -> str:
-        """A hash of the manifest: equal for archives of equal content."""
-        return json_hash([entry.model_dump(mode="json") for entry in self.entries.values()])
+        """A hash of manifest, header and rig: equal for archives of equal content, made in the same way."""
+        entries = [entry.model_dump(mode="json") for entry in self.entries.values()]
+        return json_hash([self._header, file_hash(self.path / "rig.yaml"), entries])
 
     @cached_property
     def rig(self) -> Rig:

@@ -12,7 +12,7 @@ import torch
 from acoustill.archive.archive import Archive
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, replacing
-from acoustill.models.dualcamnet import DualCamNet
+from acoustill.models.network import FrameNetwork
 from acoustill.models.store import load_network
 
 
@@ -28,7 +28,7 @@ class TeacherRun:
 
     folder: Path
     weights: str
-    network: DualCamNet
+    network: FrameNetwork
 
 
 def load_teacher(folder: str | Path, archive: Archive) -> TeacherRun:
@@ -39,7 +39,7 @@ def load_teacher(folder: str | Path, archive: Archive) -> TeacherRun:
     """
     folder = Path(folder)
     network = load_network(folder)
-    if not isinstance(network, DualCamNet):
+    if not isinstance(network, FrameNetwork):
         raise bad_input(folder, "network", network.name, "a teacher that answers for every frame")
     spec = network.specification
     if spec.classes != archive.classes:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
 
-from acoustill.models.network import Network, Standardise
+from acoustill.models.network import FrameNetwork, Standardise
 from acoustill.models.specification import Specification
 
 
-class DualCamNet(Network):
+class DualCamNet(FrameNetwork):
     """A convolution over time and two over the image, then linear layers (Perez et al. 2020).
 
     After the paper: 7 x 1 x 1 over the frames, 5 x 5 x 32 and 5 x 5 x 64 with pooling, one layer over the
@@ -50,12 +50,7 @@ class DualCamNet(Network):
         )
 
     def frame_logits(self, views: Tensor) -> Tensor:
-        """Logits of every frame.
-
-        Shapes:
-            views: (B, frames, H, W, C).
-            Output: (B, frames, classes).
-        """
+        """Logits of every frame, (B, frames, classes)."""
         self.check(views)
         batch, frames = views.shape[:2]
         maps = self.standardise(views.float()).permute(0, 4, 1, 2, 3)
@@ -63,10 +58,6 @@ class DualCamNet(Network):
         maps = relu(max_pool2d(self.first(maps), 2))
         maps = relu(max_pool2d(self.second(maps), 2))
         return self.head(maps.flatten(1)).unflatten(0, (batch, frames))
-
-    def forward(self, views: Tensor) -> Tensor:
-        """Mean over the frames of their logits."""
-        return self.frame_logits(views).mean(dim=1)
 
     def fit_normalisation(self, views: Iterable[Tensor]) -> None:
         """Mean and deviation of each channel over all pixels and frames."""

@@ -65,6 +65,26 @@ class Network(nn.Module):
             raise bad_input(self.name, "input", "not finite", "finite values")
 
 
+class FrameNetwork(Network):
+    """A network that answers for every video frame, and for a clip by the mean of its frames' logits.
+
+    Only such networks can teach: their answers are kept once a frame and serve every crop.
+    """
+
+    def frame_logits(self, views: Tensor) -> Tensor:
+        """Logits of every frame.
+
+        Shapes:
+            views: (B, frames, H, W, C).
+            Output: (B, frames, classes).
+        """
+        raise NotImplementedError
+
+    def forward(self, views: Tensor) -> Tensor:
+        """Mean over the frames of their logits."""
+        return self.frame_logits(views).mean(dim=1)
+
+
 class Standardise(nn.Module):
     """(x - mean) / deviation along the last axis, with statistics that are saved with the weights.
 
