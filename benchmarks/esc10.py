@@ -4,17 +4,21 @@
     python benchmarks/esc10.py archives/esc10 --out runs/esc10
 
 trains, for each fold, the teacher, the student on labels alone, the distilled student and its controls, and
-prints accuracies with intervals and every difference. It goes on where it was interrupted. The summary and
-the rows of every clip are written to the run folders and to --results.
+prints accuracies with intervals and every difference. It goes on where it was interrupted. The report is
+written to the folder of the runs; the summary and the answer to every clip go to --results.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 from pathlib import Path
 
-from acoustill.evaluation.predictions import evaluate_run
+import torch
+
+from acoustill.evaluation.predictions import evaluate_run, read_predictions
 from acoustill.evaluation.report import write_report
 from acoustill.learning import load_experiment
 from acoustill.learning.training import train
@@ -54,7 +58,13 @@ def main() -> None:
             f"{difference['value']:+.3f} {difference['interval']} p_holm = {comparison['p_holm']}"
         )
     if arguments.results:
-        arguments.results.write_text(json.dumps(summary, indent=1) + "\n")
+        summary["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__.split('+')[0]}"
+        for group in summary["groups"]:
+            for run in group["runs"]:
+                run["rows"] = [
+                    [row.recording, row.start, row.label, row.predicted] for row in read_predictions(run["folder"])
+                ]
+        arguments.results.write_text(json.dumps(summary) + "\n")
 
 
 if __name__ == "__main__":
