@@ -34,9 +34,7 @@ def main() -> None:
             raise
         _end(f"{error.name} is missing: pip install 'acoustill[{EXTRAS[error.name]}]'", 2)
     except OSError as error:
-        if error.filename is None:
-            raise
-        _end(f"{error.filename}: {error.strerror}", 2)
+        _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
     except KeyboardInterrupt:
         _end("interrupted; the same command goes on where it stopped", INTERRUPTED)
 

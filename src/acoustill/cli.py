@@ -59,7 +59,7 @@ def simulate(
         Path | None, typer.Option(help="Play the sounds of this folder (ESC-50's layout) in place of actions.")
     ] = None,
     scenarios: Annotated[str, typer.Option(help="Where, comma-separated.")] = "anechoic,office,outdoor",
-    seconds: Annotated[float | None, typer.Option(help="Length of a take; by default the preset's.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.5, help="Length of a take; by default the preset's.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many sounds a class.", min=1)] = None,
     unlabelled: Annotated[int, typer.Option(help="Unlabelled takes in other places.", min=0)] = 0,
     rig: Annotated[str, typer.Option(help="A rig file, or a preset: dualcam, uma16.")] = "dualcam",
@@ -110,7 +110,7 @@ def image(
     grid: Annotated[str, typer.Option(help="Columns x rows of the image.")] = "48x36",
     frame_samples: Annotated[int, typer.Option(help="With --geometry: samples in one frame.", min=16)] = 1024,
     features: Annotated[str, typer.Option(help="mfcc, mel or energy: the channels of the images.")] = "mfcc",
-    band: Annotated[str | None, typer.Option(help="Only sound between these frequencies, low,high in hertz.")] = None,
+    band: Annotated[str | None, typer.Option(help="Sources, mel bands and MFCC only from low,high in hertz.")] = None,
     peaks: Annotated[int, typer.Option(help="How many sources to print at most.", min=1)] = 5,
     range_db: Annotated[float, typer.Option("--range", help="How far below the strongest, in dB.")] = 10.0,
     out: Annotated[Path | None, typer.Option(help="Write images and energy maps to this .npz file.")] = None,

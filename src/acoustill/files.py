@@ -60,6 +60,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(before, ignore_errors=True)
 
 
+def recover_folder(path: Path) -> None:
+    """Puts back what stood at `path` if a process died in `replacing_folder`, between its two renames."""
+    if path.exists():
+        return
+    for before in path.parent.glob(f".{path.name}.*.old.part"):
+        os.replace(before, path)
+        return
+
+
 def _make_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

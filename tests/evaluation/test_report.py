@@ -26,11 +26,11 @@ def always(entry: Entry, number: int) -> bool:
 
 
 def every_second(entry: Entry, number: int) -> bool:
-    return number % 4 < 2
+    return number % 2 == 0
 
 
 def every_other_second(entry: Entry, number: int) -> bool:
-    return number % 4 >= 2
+    return number % 2 == 1
 
 
 def never(entry: Entry, number: int) -> bool:

@@ -61,7 +61,18 @@ def test_no_clip_is_an_error() -> None:
 def test_permutation_p_is_the_exact_one_for_few_recordings() -> None:
     """Five recordings, all in favour: of 2^5 sign patterns, two are as extreme."""
     result = paired_difference([Unit(1.0, f"r{i}", None) for i in range(5)])
-    assert result.p == pytest.approx(2 / 32, abs=0.01)
+    assert result.p == 2 / 32
+
+
+def test_recordings_of_one_subject_are_flipped_together() -> None:
+    """Three subjects cannot show a clear difference, however many recordings each has."""
+    units = [Unit(1.0, f"{s}-{r}", str(s)) for s in range(3) for r in range(30)]
+    assert paired_difference(units).p == 2 / 8
+
+
+def test_no_difference_at_all_has_an_interval_on_both_sides() -> None:
+    estimate = paired_difference([Unit(0.0, f"r{i}", None) for i in range(20)]).estimate
+    assert (estimate.low, estimate.high) == pytest.approx((-0.161, 0.161), abs=0.002)
 
 
 def test_no_effect_gives_no_small_p_too_often(rng: np.random.Generator) -> None:

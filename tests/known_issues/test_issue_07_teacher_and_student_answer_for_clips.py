@@ -33,11 +33,11 @@ def test_one_answer_a_clip(tmp_path: Path) -> None:
     labels = []
     for network, stream in (("dualcamnet", "image"), ("hearnet", "audio")):
         specification = Specification(
-            stream=stream, classes=archive.classes, sample_rate=1200, samples_per_frame=100, clip_frames=12,
+            streams=(stream,), classes=archive.classes, sample_rate=1200, samples_per_frame=100, clip_frames=12,
             image_shape=(4, 4, 2) if stream == "image" else None,
         )  # fmt: skip
-        samples = EvaluationClips(archive, clips, stream)
-        views = torch.stack([samples[i]["view"] for i in range(len(samples))])
-        assert build_network(network, specification).eval()(views.float()).shape == (4, 2)
+        samples = EvaluationClips(archive, clips, [stream])
+        views = torch.stack([samples[i]["views"][stream] for i in range(len(samples))])
+        assert build_network(network, specification).eval()({stream: views.float()}).shape == (4, 2)
         labels.append([int(samples[i]["label"]) for i in range(len(samples))])
     assert labels == [[0, 0, 1, 1]] * 2

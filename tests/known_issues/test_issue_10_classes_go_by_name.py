@@ -27,6 +27,6 @@ def test_numbers_follow_the_names(tmp_path: Path) -> None:
 
     archive = small_archive(tmp_path / "archive", [{"label": "steps"}, {"label": "clap"}, {"label": "door"}])
     clips = [Clip(f"r00{i}", 0, 12) for i in range(3)]
-    samples = EvaluationClips(archive, clips, "audio")
+    samples = EvaluationClips(archive, clips, ["audio"])
     assert archive.classes == ("clap", "door", "steps")
     assert [int(samples[i]["label"]) for i in range(3)] == [2, 0, 1]

@@ -50,11 +50,11 @@ def test_answers_are_for_the_instants_of_the_crop(tmp_path: Path) -> None:
     audio = np.repeat(np.arange(frames, dtype=np.float32), 100)
     archive = small_archive(tmp_path / "archive", [{"audio": np.stack([audio, audio + 0.5])}])
     logits = {"r000": np.stack([np.arange(frames), 10 + np.arange(frames)]).astype(np.float32)[..., None]}
-    clips = TrainingClips(archive, ("r000",), "audio", 4, seed=3, other_microphones=True, teacher_logits=logits)
+    clips = TrainingClips(archive, ("r000",), ["audio"], 4, seed=3, other_microphones=True, teacher_logits=logits)
     starts = set()
     for step in range(20):
         sample = clips[Draw(step, 0, 0)]
-        instants = sample["view"].reshape(4, 100)[:, 0].floor()
+        instants = sample["views"]["audio"].reshape(4, 100)[:, 0].floor()
         starts.add(int(instants[0]))
         assert float(sample["teachers"][0, 0]) == pytest.approx(float(instants.mean()))
         assert float(sample["teachers"][1, 0]) == pytest.approx(10 + float(instants.mean()))
@@ -64,7 +64,7 @@ def test_answers_are_for_the_instants_of_the_crop(tmp_path: Path) -> None:
 def teacher_of(seed: int) -> TeacherRun:
     torch.manual_seed(seed)
     specification = Specification(
-        stream="image", classes=("clap", "door"), sample_rate=1200, samples_per_frame=100, clip_frames=6,
+        streams=("image",), classes=("clap", "door"), sample_rate=1200, samples_per_frame=100, clip_frames=6,
         image_shape=(4, 4, 2),
     )  # fmt: skip
     return TeacherRun(Path(f"run{seed}"), f"{seed}" * 64, DualCamNet(specification).eval())
@@ -91,5 +91,5 @@ def test_answers_are_kept_by_content(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again["r001"], answers["r001"])
 
     with torch.no_grad():
-        expected = first.network.frame_logits(torch.from_numpy(np.array(archive["r001"].image))[None])[0]
+        expected = first.network.frame_logits({"image": torch.from_numpy(np.array(archive["r001"].image))[None]})[0]
     np.testing.assert_allclose(answers["r001"][0], expected.numpy(), atol=1e-5)

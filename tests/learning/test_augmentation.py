@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import torch
 
+from acoustill.imaging import ImageSpecification
 from acoustill.learning.augmentation import degrade_audio, vary_images
 from acoustill.learning.configuration import AudioAugmentation, ImageAugmentation
 
+MFCC = ImageSpecification(bands=25, coefficients=3)
 NOTHING = {"gain_db": 0.0, "noise_chance": 0.0, "reverberation_chance": 0.0}
 
 
@@ -56,7 +58,7 @@ def test_images_move_as_one_over_frames_and_channels() -> None:
     images = torch.zeros(8, 3, 12, 16, 2)
     images[:, :, 5, 4, 1] = 1.0
     how = ImageAugmentation(flip=True, shift_pixels=2, level_db=0.0)
-    varied = vary_images(images, 4.0, how, generator())
+    varied = vary_images(images, MFCC, how, generator())
     places = [tuple(clip[0, ..., 1].nonzero()[0].tolist()) for clip in varied]
     assert all(3 <= row <= 7 and (2 <= column <= 6 or 9 <= column <= 13) for row, column in places)
     assert len(set(places)) > 2
@@ -69,7 +71,15 @@ def test_images_move_as_one_over_frames_and_channels() -> None:
 
 def test_level_changes_the_first_coefficient_only() -> None:
     images = torch.zeros(4, 2, 6, 8, 3)
-    varied = vary_images(images, 5.0, ImageAugmentation(flip=False, shift_pixels=0, level_db=3.0), generator())
+    varied = vary_images(images, MFCC, ImageAugmentation(flip=False, shift_pixels=0, level_db=3.0), generator())
     assert (varied[..., 1:] == 0).all()
     assert (varied[..., 0].abs() <= 15.0).all()
     assert len(varied[:, 0, 0, 0, 0].unique()) == 4
+
+
+def test_level_multiplies_energies() -> None:
+    energies = torch.rand(3, 2, 6, 8, 5, generator=generator()) + 0.1
+    how = ImageAugmentation(flip=False, shift_pixels=0, level_db=3.0)
+    ratios = vary_images(energies, ImageSpecification(features="mel", bands=5), how, generator()) / energies
+    assert torch.allclose(ratios, ratios[:, :1, :1, :1, :1].expand_as(ratios))
+    assert (ratios.log10().abs() <= 0.3).all()

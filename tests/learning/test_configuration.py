@@ -27,8 +27,8 @@ def test_ablation_changes_only_what_it_says() -> None:
 
 
 def test_overrides_win_and_text_is_complete(tmp_path: Path) -> None:
-    experiment = load_experiment(CONFIGS / "esc10.yaml", ["seed=3", "student.training.steps=7"])
-    assert (experiment.seed, experiment.student.training.steps) == (3, 7)
+    experiment = load_experiment(CONFIGS / "esc10.yaml", ["seed=3", "student.training.steps=700"])
+    assert (experiment.seed, experiment.student.training.steps) == (3, 700)
     (tmp_path / "again.yaml").write_text(experiment_text(experiment))
     assert load_experiment(tmp_path / "again.yaml") == experiment
 
@@ -40,6 +40,14 @@ def test_overrides_win_and_text_is_complete(tmp_path: Path) -> None:
         ("archive: a\nprotocol: {name: sbjects}\n", "protocol.name"),
         ("archive: a\n", "protocol is missing"),
         ("archive: a\nprotocol: {name: subjects}\nstudent: {training: {steps: many}}\n", "student.training.steps"),
+        (
+            "archive: a\nprotocol: {name: subjects}\nstudent: {training: {steps: 250}}\n",
+            "no multiple of validate_every",
+        ),
+        (
+            "archive: a\nprotocol: {name: subjects}\ndistillation: {control: label-smoothing, unlabelled_batch: 4}\n",
+            "no use for unlabelled clips",
+        ),
         ("archive: [\n", "not YAML"),
         ("- 1\n", "keys and values"),
         ("base: self.yaml\n", "circle"),

@@ -43,7 +43,7 @@ def test_batches_hold_labelled_and_unlabelled_clips(small_archive: Path) -> None
     archive = Archive(small_archive)
     labelled = tuple(entry.id for entry in archive.entries.values() if entry.label)
     unlabelled = tuple(entry.id for entry in archive.entries.values() if not entry.label)
-    clips = TrainingClips(archive, (*labelled, *unlabelled), "audio", 12, seed=0)
+    clips = TrainingClips(archive, (*labelled, *unlabelled), ["audio"], 12, seed=0)
     sampler = StepSampler(len(labelled), len(unlabelled), 6, 3, 2, seed=0)
     for batch in step_batches(sampler):
         labels = [int(clips[draw]["label"]) for draw in batch]
@@ -54,12 +54,14 @@ def test_teacher_and_student_see_the_same_instant(small_archive: Path) -> None:
     archive = Archive(small_archive)
     recordings = tuple(archive.entries)
     ramps = {i: np.arange(36, dtype=np.float32)[None, :, None].repeat(2, axis=2) for i in recordings}
-    heard = TrainingClips(archive, recordings, "audio", 12, seed=4, teacher_logits=ramps)
-    seen = TrainingClips(archive, recordings, "image", 12, seed=4)
+    heard = TrainingClips(archive, recordings, ["audio"], 12, seed=4, teacher_logits=ramps)
+    seen = TrainingClips(archive, recordings, ["image"], 12, seed=4)
     for draw in StepSampler(len(recordings), 0, 4, 0, 3, seed=0):
         sample = heard[draw]
         start = round(float(sample["teachers"][0, 0]) - 5.5)
         recording = archive[recordings[draw.recording]]
         samples = slice(start * 400, (start + 12) * 400)
-        assert torch.equal(sample["view"], torch.from_numpy(np.array(recording.audio[0, samples])))
-        assert torch.equal(seen[draw]["view"], torch.from_numpy(np.array(recording.image[start : start + 12])))
+        assert torch.equal(sample["views"]["audio"], torch.from_numpy(np.array(recording.audio[0, samples])))
+        assert torch.equal(
+            seen[draw]["views"]["image"], torch.from_numpy(np.array(recording.image[start : start + 12]))
+        )

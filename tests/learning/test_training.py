@@ -157,10 +157,10 @@ def test_unlabelled_batch_needs_unlabelled_recordings(experiment_file: Path, tea
 def test_loaded_student_refuses_what_breaks_its_specification(experiment_file: Path, tmp_path: Path) -> None:
     train(load_experiment(experiment_file), "student", tmp_path / "run", quiet=True)
     student = load_network(tmp_path / "run")
-    assert student(torch.zeros(2, 4800)).shape == (2, 2)
+    assert student({"audio": torch.zeros(2, 4800)}).shape == (2, 2)
     for wrong in (torch.zeros(2, 4000), torch.zeros(4800), torch.full((1, 4800), float("nan"))):
         with pytest.raises(AcoustillError, match="hearnet"):
-            student(wrong)
+            student({"audio": wrong})
 
 
 def test_changed_archive_is_noticed(experiment_file: Path, small_archive: Path, tmp_path: Path) -> None:
@@ -200,3 +200,28 @@ def test_ctrl_c_ends_with_one_sentence_and_the_run_goes_on(experiment_file: Path
     assert (tmp_path / "r/checkpoint/state.json").is_file()
     with pytest.raises(AcoustillError, match="no finished run"):
         Run(tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [("protocol.fold=1", "which its student is tested on"), ("protocol.seed=7", "learnt from")],
+)
+def test_teacher_that_saw_the_test_side_is_refused(
+    experiment_file: Path, teacher: Path, tmp_path: Path, override: str, complaint: str
+) -> None:
+    with pytest.raises(AcoustillError, match=complaint):
+        train(load_experiment(experiment_file, [override]), "student", tmp_path / "run", [teacher], quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_unfinished_teacher_is_refused(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
+    shutil.copytree(teacher, tmp_path / "teacher")
+    (tmp_path / "teacher/run.json").unlink()
+    with pytest.raises(AcoustillError, match="no finished run"):
+        train(load_experiment(experiment_file), "student", tmp_path / "run", [tmp_path / "teacher"], quiet=True)
+
+
+def test_label_smoothing_control_trains(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
+    overrides = ["distillation.control=label-smoothing", "distillation.unlabelled_batch=0"]
+    train(load_experiment(experiment_file, overrides), "student", tmp_path / "run", [teacher], quiet=True)
+    assert Run(tmp_path / "run").recipe == "label-smoothing"

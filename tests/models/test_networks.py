@@ -18,14 +18,14 @@ CLASSES = tuple(f"class{i}" for i in range(14))
 def hearnet(seconds: float = 5.0, rate: int = 12288) -> Network:
     frames = round(12 * seconds)
     specification = Specification(
-        stream="audio", classes=CLASSES, sample_rate=rate, samples_per_frame=rate // 12, clip_frames=frames
+        streams=("audio",), classes=CLASSES, sample_rate=rate, samples_per_frame=rate // 12, clip_frames=frames
     )
     return build_network("hearnet", specification)
 
 
 def dualcamnet(shape: tuple[int, int, int] = (36, 48, 12)) -> Network:
     specification = Specification(
-        stream="image",
+        streams=("image",),
         classes=CLASSES,
         sample_rate=12288,
         samples_per_frame=1024,
@@ -46,10 +46,10 @@ def test_networks_have_the_papers_size(build, millions: float) -> None:
 def test_hearnet_takes_clips_of_other_lengths_and_longer_audio(seconds: float) -> None:
     network = hearnet(seconds).eval()
     samples = network.specification.clip_samples
-    assert network(torch.randn(2, samples)).shape == (2, 14)
-    assert network(torch.randn(1, 3 * samples)).shape == (1, 14)
+    assert network({"audio": torch.randn(2, samples)}).shape == (2, 14)
+    assert network({"audio": torch.randn(1, 3 * samples)}).shape == (1, 14)
     with pytest.raises(AcoustillError, match="shape of the audio"):
-        network(torch.randn(2, samples - 1))
+        network({"audio": torch.randn(2, samples - 1)})
 
 
 @pytest.mark.parametrize("rate", [12288, 16000, 22050, 48000])
@@ -69,7 +69,7 @@ def test_spectrogram_keeps_level_and_finds_a_tone() -> None:
 
 def test_dualcamnet_gives_frames_and_their_mean() -> None:
     network = dualcamnet((12, 16, 3)).eval()
-    images = torch.randn(2, 9, 12, 16, 3)
+    images = {"image": torch.randn(2, 9, 12, 16, 3)}
     frames = network.frame_logits(images)
     assert frames.shape == (2, 9, 14)
     assert torch.allclose(network(images), frames.mean(dim=1))
@@ -79,8 +79,8 @@ def test_dualcamnet_learns_time() -> None:
     """Its convolution over time sees the order of frames and has gradients: it is no frozen identity."""
     network = dualcamnet((12, 16, 3)).eval()
     images = torch.randn(1, 9, 12, 16, 3)
-    assert not torch.allclose(network(images), network(images.flip(1)), atol=1e-5)
-    network(images).sum().backward()
+    assert not torch.allclose(network({"image": images}), network({"image": images.flip(1)}), atol=1e-5)
+    network({"image": images}).sum().backward()
     for parameter in network.parameters():
         assert parameter.grad is not None
         assert parameter.grad.abs().sum() > 0
@@ -89,7 +89,7 @@ def test_dualcamnet_learns_time() -> None:
 @pytest.mark.parametrize("shape", [(2, 9, 12, 16, 4), (2, 9, 16, 12, 3), (9, 12, 16, 3)])
 def test_dualcamnet_refuses_other_images(shape: tuple[int, ...]) -> None:
     with pytest.raises(AcoustillError, match="shape of the acoustic images"):
-        dualcamnet((12, 16, 3))(torch.zeros(shape))
+        dualcamnet((12, 16, 3))({"image": torch.zeros(shape)})
 
 
 def test_standardise_uses_statistics_of_all_batches() -> None:
@@ -104,7 +104,7 @@ def test_standardise_uses_statistics_of_all_batches() -> None:
 @pytest.mark.parametrize("build", [hearnet, dualcamnet])
 def test_saved_network_answers_alike(build, tmp_path: Path) -> None:
     network = build()
-    views = torch.randn(1, 61440) if network.stream == "audio" else torch.randn(1, 12, 36, 48, 12)
+    views = {"audio": torch.randn(1, 61440), "image": torch.randn(1, 12, 36, 48, 12)}
     network.fit_normalisation([views])
     save_network(network, tmp_path)
     loaded = load_network(tmp_path)
@@ -137,3 +137,9 @@ def test_broken_runs_are_refused_in_one_sentence(tmp_path: Path) -> None:
     assert "model.safetensors" in complaint()
     (tmp_path / "model.json").write_text("{")
     assert "model.json" in complaint()
+
+
+def test_network_without_its_stream_is_refused() -> None:
+    for wrong in ({"image": torch.zeros(1, 12, 36, 48, 12)}, torch.zeros(1, 61440)):
+        with pytest.raises(AcoustillError, match="a mapping with"):
+            hearnet()(wrong)

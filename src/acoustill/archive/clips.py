@@ -10,6 +10,7 @@ import numpy as np
 from acoustill.archive.archive import Archive, Recording
 from acoustill.archive.entry import Entry
 from acoustill.errors import bad_input
+from acoustill.rig.rig import Rig
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,19 @@ def read_clip(
     if "video" in streams:
         views["video"] = recording.video(clip.start, stop)
     return views
+
+
+def audible(recording: Recording, rig: Rig) -> list[int]:
+    """Rows of a recording's audio that no broken microphone recorded.
+
+    Raises:
+        AcoustillError: if there is none.
+    """
+    stated = recording.sidecar.files["audio"].microphones or tuple(range(recording.audio.shape[0]))
+    rows = [row for row, microphone in enumerate(stated) if microphone not in rig.broken]
+    if not rows:
+        raise bad_input(f"recording {recording.entry.id}", "microphones", list(stated), "one that is not broken")
+    return rows
 
 
 def all_clips(archive: Archive, recordings: Sequence[str], frames: int) -> list[Clip]:

@@ -16,7 +16,7 @@ from acoustill.archive.clips import frames_of
 from acoustill.archive.entry import Entry
 from acoustill.errors import AcoustillError
 from acoustill.evaluation.predictions import Prediction
-from acoustill.evaluation.summary import Evaluated
+from acoustill.evaluation.summary import Evaluated, group_runs
 from acoustill.imaging import ImageSpecification, energy_map, overlay
 
 WIDTH = 320
@@ -150,8 +150,9 @@ def _picture(
 ) -> Picture:
     recording = archive[entry.id]
     rows = {
-        name: [row for one in evaluated if one.group == name for row in one.predictions if row.recording == entry.id]
-        for name in groups
+        name: [row for one in members for row in one.predictions if row.recording == entry.id]
+        for name, members in group_runs(evaluated).items()
+        if name in groups
     }
     answered = [row for members in rows.values() for row in members]
     clip_frames = frames_of(evaluated[0].run.experiment.clip_seconds, archive.rig.frame_rate)

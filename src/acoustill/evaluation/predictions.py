@@ -71,10 +71,10 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
     network = load_network(run.folder)
     clips = all_clips(archive, run.split.test, network.specification.clip_frames)
     seen = {archive.entries[recording].scenario for recording in run.split.train}
-    batches = DataLoader(EvaluationClips(archive, clips, network.stream), batch_size=BATCH)
+    batches = DataLoader(EvaluationClips(archive, clips, network.streams), batch_size=BATCH)
     probabilities = []
     for batch in batches:
-        probabilities.append(torch.softmax(network(batch["view"]), dim=1).numpy())
+        probabilities.append(torch.softmax(network(batch["views"]), dim=1).numpy())
         advance()
     classes = network.specification.classes
     rows = []

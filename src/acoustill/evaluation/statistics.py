@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from acoustill.errors import AcoustillError
 
 RESAMPLES = 4000
 LEVEL = 0.95
+EXACT_SUBJECTS = 12
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class PairedDifference:
 
     Attributes:
         estimate: mean difference and interval.
-        p: two-sided, of the sign-flip permutation test over recordings.
+        p: two-sided, of the sign-flip permutation test over subjects.
     """
 
     estimate: Estimate
@@ -79,32 +80,25 @@ def accuracy_interval(units: Sequence[Unit], seed: int = 0) -> Estimate:
 
     Subjects are drawn with replacement and, within each drawn one, recordings (Davison and Hinkley 1997,
     section 3.8); clips of a recording stay together. Where every unit has the same value, which no resample
-    can vary, the interval is Wilson's for the number of recordings. With fewer than about ten subjects such
-    intervals are too narrow: the number stands beside them.
+    can vary, the interval is as wide as Wilson's for that many recordings. With fewer than about ten subjects
+    such intervals are too narrow: the number stands beside them.
 
     Args:
-        units: the clips.
+        units: the clips; values from 0 to 1.
         seed: of the resampling.
 
     Raises:
         AcoustillError: if there is no unit.
     """
-    tree = _tree(units)
-    total = np.array([unit.value for unit in units])
-    recordings = sum(len(branch) for branch in tree)
-    value = float(total.mean())
-    if np.ptp(total) == 0 and value in (0.0, 1.0):
-        low, high = _wilson(value, recordings)
-    else:
-        low, high = np.quantile(_resampled_means(tree, seed), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value, float(low), float(high), len(units), recordings, len(tree))
+    return _interval(units, seed, lowest=0.0)
 
 
 def paired_difference(differences: Sequence[Unit], seed: int = 0) -> PairedDifference:
     """The mean of paired differences, its interval, and the chance of one as large without any effect.
 
-    The interval is that of `accuracy_interval`. The test flips the sign of all differences of a recording
-    together (Good 2005, "Permutation, parametric and bootstrap tests of hypotheses", section 3.2).
+    The interval is that of `accuracy_interval`. The test flips the sign of all differences of a subject
+    together (Good 2005, "Permutation, parametric and bootstrap tests of hypotheses", section 3.2): with five
+    subjects or fewer, no difference can be called clear at 5 %.
 
     Args:
         differences: one a clip; value is that of the first network minus that of the second.
@@ -113,13 +107,15 @@ def paired_difference(differences: Sequence[Unit], seed: int = 0) -> PairedDiffe
     Raises:
         AcoustillError: if there is no unit.
     """
-    tree = _tree(differences)
-    sums = np.array([total for branch in tree for total, _ in branch])
+    sums = np.array([sum(total for total, _ in branch) for branch in _tree(differences)])
     observed = abs(sums.sum())
-    rng = np.random.default_rng(seed)
-    flips = rng.choice([-1.0, 1.0], size=(10_000, len(sums)))
-    extreme = int((np.abs(flips @ sums) >= observed - 1e-12).sum())
-    return PairedDifference(accuracy_interval(differences, seed), (extreme + 1) / (len(flips) + 1))
+    if len(sums) <= EXACT_SUBJECTS:
+        flips = np.array(list(itertools.product([-1.0, 1.0], repeat=len(sums))))
+        p = float((np.abs(flips @ sums) >= observed - 1e-9).mean())
+    else:
+        flips = np.random.default_rng(seed).choice([-1.0, 1.0], size=(10_000, len(sums)))
+        p = float(((np.abs(flips @ sums) >= observed - 1e-9).sum() + 1) / (len(flips) + 1))
+    return PairedDifference(_interval(differences, seed, lowest=-1.0), p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -136,6 +132,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
         adjusted[i] = highest
     return adjusted
+
+
+def _interval(units: Sequence[Unit], seed: int, lowest: float) -> Estimate:
+    tree = _tree(units)
+    values = np.array([unit.value for unit in units])
+    recordings = sum(len(branch) for branch in tree)
+    value = float(values.mean())
+    if np.ptp(values) == 0:
+        reach = _wilson_reach(recordings)
+        low, high = max(lowest, value - reach), min(1.0, value + reach)
+    else:
+        low, high = np.quantile(_resampled_means(tree, seed), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(low), float(high), len(units), recordings, len(tree))
 
 
 def _tree(units: Sequence[Unit]) -> list[list[tuple[float, int]]]:
@@ -166,8 +175,7 @@ def _resampled_means(tree: list[list[tuple[float, int]]], seed: int) -> np.ndarr
     return means
 
 
-def _wilson(share: float, n: int) -> tuple[float, float]:
+def _wilson_reach(n: int) -> float:
+    """Upper end of Wilson's interval (1927) for a share of which none of n was seen."""
     z = 1.959964
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return z * z / (n + z * z)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.evaluation.predictions import Prediction, read_predictions
 from acoustill.evaluation.statistics import Unit, accuracy_interval, holm, paired_difference
-from acoustill.files import read_json_lines
+from acoustill.files import json_hash, read_json_lines
 from acoustill.learning.runs import Run
 
-Key = tuple[str, int]
+Key = tuple[object, ...]
 
 PARTS: dict[str, Callable[[Prediction], bool]] = {
     "all": lambda _: True,
@@ -23,7 +24,7 @@ PARTS: dict[str, Callable[[Prediction], bool]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Evaluated:
     """A run and its predictions."""
 
@@ -37,9 +38,41 @@ class Evaluated:
         return options.network
 
     @property
-    def group(self) -> str:
-        """What the run is compared as: runs that differ in seed or fold only are one group."""
+    def name(self) -> str:
+        """What the run is called in a report."""
         return f"{self.run.role} {self.network}, {self.run.recipe}"
+
+    @property
+    def repetition(self) -> Key:
+        """What repetitions of one experiment differ in: seed, fold and held-out scenario."""
+        experiment = self.run.experiment
+        return experiment.seed, experiment.protocol.fold, experiment.protocol.held_out
+
+    @cached_property
+    def settings(self) -> str:
+        """A hash of all that its repetitions share and that shaped this network."""
+        content = self.run.experiment.model_dump(mode="json")
+        for name in ("fold", "held_out"):
+            del content["protocol"][name]
+        del content["seed"], content["archive"]
+        if self.run.role == "teacher":
+            del content["student"], content["distillation"]
+        elif self.run.recipe == "labels":
+            del content["teacher"], content["distillation"]
+        return json_hash(content)
+
+
+def group_runs(evaluated: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
+    """Repetitions of one experiment together; equal names of different settings get a number."""
+    by_settings: dict[tuple[str, str], list[Evaluated]] = defaultdict(list)
+    for one in evaluated:
+        by_settings[one.name, one.settings].append(one)
+    variants: dict[str, int] = defaultdict(int)
+    groups = {}
+    for (name, _), members in by_settings.items():
+        variants[name] += 1
+        groups[name if variants[name] == 1 else f"{name} (variant {variants[name]})"] = members
+    return groups
 
 
 def read_evaluated(folders: Sequence[str | Path]) -> list[Evaluated]:
@@ -62,15 +95,13 @@ def summarise(evaluated: Sequence[Evaluated]) -> dict[str, Any]:
     """Everything that the report says, as JSON.
 
     The unit is the clip for every network; accuracy per recording (the mean of its clips' probabilities
-    decides) stands beside it. Groups are compared in pairs on the clips that both answered, each clip's
-    value averaged over the runs that answered it. Holm's correction runs over all comparisons.
+    decides) stands beside it. Groups are compared in pairs on equal repetitions (seed, fold, held-out
+    scenario) and clips; a clip's value is its mean over them. Holm's correction runs over all comparisons.
 
     Args:
         evaluated: runs of one archive.
     """
-    groups: dict[str, list[Evaluated]] = defaultdict(list)
-    for one in evaluated:
-        groups[one.group].append(one)
+    groups = group_runs(evaluated)
     classes = sorted({row.label for one in evaluated for row in one.predictions})
     comparisons = _comparisons(groups)
     for comparison, p in zip(comparisons, holm([c["p"] for c in comparisons]), strict=True):
@@ -79,7 +110,7 @@ def summarise(evaluated: Sequence[Evaluated]) -> dict[str, Any]:
     return {
         "classes": classes,
         "clip_seconds": evaluated[0].run.experiment.clip_seconds,
-        "archive": {"path": evaluated[0].run.experiment.archive, "id": evaluated[0].run.archive_id},
+        "archive": {"name": Path(evaluated[0].run.experiment.archive).name, "id": evaluated[0].run.archive_id},
         "groups": [_group(name, members, classes) for name, members in groups.items()],
         "comparisons": comparisons,
     }
@@ -96,7 +127,7 @@ def _group(name: str, members: list[Evaluated], classes: list[str]) -> dict[str,
         "runs": [_run(one) for one in members],
     }
     for part, belongs in PARTS.items():
-        units = [unit for unit, row in _rated(members) if belongs(row)]
+        units = [unit for unit, _ in _rated(members, belongs)]
         summary[part] = accuracy_interval(units).to_json() if units else None
     summary["recording"] = accuracy_interval(_recording_units(members)).to_json()
     summary["by_scenario"] = {
@@ -134,9 +165,11 @@ def _values(members: list[Evaluated], belongs: Callable[[Prediction], bool]) -> 
     return {key: (sum(row.right for row in rows) / len(rows), rows[0]) for key, rows in answers.items()}
 
 
-def _rated(members: list[Evaluated]) -> list[tuple[Unit, Prediction]]:
-    """Every clip as statistics see it, with one of its predictions."""
-    values = _values(members, PARTS["all"]).values()
+def _rated(
+    members: list[Evaluated], belongs: Callable[[Prediction], bool] = PARTS["all"]
+) -> list[tuple[Unit, Prediction]]:
+    """Every clip of a part as statistics see it, with one of its predictions."""
+    values = _values(members, belongs).values()
     return [(Unit(value, row.recording, row.subject), row) for value, row in values]
 
 
@@ -182,8 +215,9 @@ def _comparisons(groups: dict[str, list[Evaluated]]) -> list[dict[str, Any]]:
 def _differences(
     of: list[Evaluated], against: list[Evaluated], belongs: Callable[[Prediction], bool] = PARTS["all"]
 ) -> list[Unit]:
-    """Differences on the clips that both groups answered."""
-    left, right = _values(of, belongs), _values(against, belongs)
+    """Differences on the repetitions and clips that both groups have."""
+    shared = {one.repetition for one in of} & {one.repetition for one in against}
+    left, right = (_values([one for one in group if one.repetition in shared], belongs) for group in (of, against))
     return [
         Unit(value - right[key][0], row.recording, row.subject) for key, (value, row) in left.items() if key in right
     ]

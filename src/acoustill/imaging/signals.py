@@ -41,16 +41,22 @@ def read_signals(path: str | Path) -> tuple[np.ndarray, int]:
 
 
 def _missing_bytes(path: Path) -> int:
-    """How many bytes a WAV file is shorter than its data chunk says; 0 for other files.
+    """How many bytes a WAV, RF64 or W64 file is shorter than it states; 0 or less for whole and other files.
 
-    libsndfile reads a truncated WAV as if it were whole. Streams of unknown length, which state 0 or the
-    largest number, are taken as they are.
+    libsndfile reads a truncated file of these as if it were whole. Streams of unknown length, which state 0
+    or the largest number, are taken as they are.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        header = file.read(12)
-        if header[:4] != b"RIFF" or header[8:] != b"WAVE":
+        header = file.read(28)
+        if header[:4] == b"RF64" and header[12:16] == b"ds64":
+            stated = int.from_bytes(header[20:28], "little")
+            return stated + 8 - size if 0 < stated < 1 << 63 else 0
+        if header[:4] == b"riff":  # W64, whose length counts its own header
+            return int.from_bytes(header[16:24], "little") - size
+        if header[:4] != b"RIFF" or header[8:12] != b"WAVE":
             return 0
+        file.seek(12)
         while len(chunk := file.read(8)) == 8:
             stated = int.from_bytes(chunk[4:], "little")
             if chunk[:4] == b"data":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+from acoustill.imaging.imager import ImageSpecification
 from acoustill.learning.configuration import AudioAugmentation, ImageAugmentation
 
 
@@ -27,12 +30,14 @@ def degrade_audio(audio: Tensor, sample_rate: int, how: AudioAugmentation, gener
     return degraded * 10 ** (gain_db / 20)
 
 
-def vary_images(images: Tensor, level_per_db: float, how: ImageAugmentation, generator: torch.Generator) -> Tensor:
+def vary_images(
+    images: Tensor, specification: ImageSpecification, how: ImageAugmentation, generator: torch.Generator
+) -> Tensor:
     """A batch of image clips, mirrored, shifted and of another level; one draw a clip.
 
     Args:
-        images: cepstral images whose first channel holds the level.
-        level_per_db: what a decibel adds to the first channel: sqrt(bands) for MFCC.
+        images: acoustic images.
+        specification: what their channels are: the level is in the first cepstral coefficient, or a factor.
         how: what is done.
         generator: the source of randomness.
 
@@ -51,8 +56,10 @@ def vary_images(images: Tensor, level_per_db: float, how: ImageAugmentation, gen
     varied = images.transpose(1, 2).transpose(2, 3)[clip, row_index[:, :, None], column_index[:, None, :]]
     varied = varied.permute(0, 3, 1, 2, 4).float()
     level_db = _uniform(batch, -how.level_db, how.level_db, generator)
-    varied[..., 0] += (level_db * level_per_db)[:, :, None, None]
-    return varied
+    if specification.features == "mfcc":
+        varied[..., 0] += (level_db * math.sqrt(specification.bands))[:, :, None, None]
+        return varied
+    return varied * (10 ** (level_db / 10))[:, :, None, None, None]
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from acoustill.archive.protocols import Protocol
 from acoustill.errors import AcoustillError, bad_input
@@ -22,7 +22,7 @@ class Training(_Strict):
     """How a network is trained.
 
     Attributes:
-        steps: optimiser steps in all; a thing and its control get the same.
+        steps: optimiser steps in all, a multiple of `validate_every`; a thing and its control get the same.
         validate_every: steps between validations; also where an interrupted training goes on.
         batch_size: labelled clips a step.
         learning_rate: the highest; it follows half a cosine to zero after a short warm-up.
@@ -38,6 +38,12 @@ class Training(_Strict):
     weight_decay: float = Field(default=1e-3, ge=0)
     precision: Literal["auto", "float32", "bf16"] = "auto"
     workers: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _whole_rounds(self) -> Training:
+        if self.steps % self.validate_every:
+            raise ValueError(f"steps {self.steps} is no multiple of validate_every {self.validate_every}")
+        return self
 
 
 class ImageAugmentation(_Strict):
@@ -127,13 +133,19 @@ class Distillation(_Strict):
     unlabelled_batch: int = Field(default=0, ge=0)
     control: Literal["none", "shuffled-teacher", "label-smoothing"] = "none"
 
+    @model_validator(mode="after")
+    def _labels_to_smooth(self) -> Distillation:
+        if self.control == "label-smoothing" and self.unlabelled_batch:
+            raise ValueError("label-smoothing has no use for unlabelled clips: set unlabelled_batch to 0")
+        return self
+
 
 class Experiment(_Strict):
     """A teacher, a student, and what they learn from.
 
     Attributes:
         archive: folder of the recordings.
-        seed: of splits drawn at random, weights, crops and augmentation.
+        seed: of weights, crops, order and augmentation; that of the split is the protocol's own.
         protocol: see Protocol.
         clip_seconds: length of the clips that every network is judged on.
         teacher: see Teacher.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from acoustill.imaging.imager import ImageSpecification
 from acoustill.learning.augmentation import degrade_audio, vary_images
 from acoustill.learning.configuration import AudioAugmentation, Distillation, ImageAugmentation, Training
 from acoustill.learning.objectives import (
@@ -66,41 +67,49 @@ class Learner(lightning.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The loss of one step. All that is random in it depends on seed and step alone: resuming is exact."""
         torch.manual_seed(self.seed * 1_000_003 + self.global_step)
-        views = self._augment(batch["view"], batch["label"])
-        loss = self._loss(self.network(views).float(), batch)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(views))
+        loss = self._loss(self.network(self._augment(batch["views"], batch["label"])).float(), batch)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["label"]))
         return loss
 
-    def validation_step(self, batch: dict[str, Tensor], batch_index: int) -> None:
+    def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """Accuracy and negative log likelihood of validation clips."""
-        logits = self.network(batch["view"]).float()
+        logits = self.network(batch["views"]).float()
         labels, count = batch["label"], len(batch["label"])
         accuracy = (logits.argmax(dim=1) == labels).float().mean()
         self.log("validation_accuracy", accuracy, prog_bar=True, batch_size=count)
         self.log("validation_loss", cross_entropy(logits, labels), batch_size=count)
 
-    def _augment(self, views: Tensor, labels: Tensor) -> Tensor:
+    def _augment(self, views: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Labelled and unlabelled clips get draws of their own: those of a control's labelled clips are equal."""
-        labelled = labels != UNLABELLED
-        augmented = torch.empty(views.shape, dtype=torch.float32, device=views.device)
-        for part, chosen in enumerate((labelled, ~labelled)):
-            if not chosen.any():
+        generators = [
+            torch.Generator().manual_seed((self.seed * 2 + part) * 1_000_003 + self.global_step) for part in range(2)
+        ]
+        augmented = dict(views)
+        for stream, vary in (("audio", self._vary_audio), ("image", self._vary_images)):
+            if stream not in views:
                 continue
-            generator = torch.Generator().manual_seed((self.seed * 2 + part) * 1_000_003 + self.global_step)
-            clean = views[chosen].float().cpu()
-            spec = self.network.specification
-            if isinstance(self.augmentation, AudioAugmentation):
-                varied = degrade_audio(clean, spec.sample_rate, self.augmentation, generator)
-            else:
-                per_db = math.sqrt((spec.image or {})["bands"])
-                varied = vary_images(clean, per_db, self.augmentation, generator)
-            augmented[chosen] = varied.to(views.device)
+            varied = torch.empty(views[stream].shape, dtype=torch.float32, device=labels.device)
+            for chosen, generator in zip((labels != UNLABELLED, labels == UNLABELLED), generators, strict=True):
+                if chosen.any():
+                    varied[chosen] = vary(views[stream][chosen].float().cpu(), generator).to(labels.device)
+            augmented[stream] = varied
         return augmented
 
-    def _loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    def _vary_audio(self, audio: Tensor, generator: torch.Generator) -> Tensor:
+        if not isinstance(self.augmentation, AudioAugmentation):
+            return audio
+        return degrade_audio(audio, self.network.specification.sample_rate, self.augmentation, generator)
+
+    def _vary_images(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        if not isinstance(self.augmentation, ImageAugmentation):
+            return images
+        image = ImageSpecification(**(self.network.specification.image or {}))
+        return vary_images(images, image, self.augmentation, generator)
+
+    def _loss(self, logits: Tensor, batch: dict[str, Any]) -> Tensor:
         how, labels = self.distillation, batch["label"]
         if how is None:
             return cross_entropy(logits, labels)

@@ -90,7 +90,7 @@ def mix_teachers(logits: Tensor, temperature: float, weights: Sequence[float] | 
         Output: (B, classes).
     """
     softened = torch.softmax(logits / temperature, dim=-1)
-    share = torch.full((len(logits),), 1.0) if weights is None else torch.tensor(weights, dtype=torch.float32)
+    share = torch.tensor([1.0] * len(logits) if weights is None else weights, device=logits.device)
     return torch.einsum("k,kbc->bc", share / share.sum(), softened)
 
 
@@ -112,13 +112,13 @@ def smoothed_labels(labels: Tensor, classes: int, entropy: Tensor) -> Tensor:
     low, high = 0.0, 1.0 - 1.0 / classes
     for _ in range(40):
         rest = (low + high) / 2
-        spread = torch.full((classes,), rest / (classes - 1))
+        spread = torch.full((classes,), rest / (classes - 1), device=entropy.device)
         spread[0] = 1 - rest
         if torch.special.entr(spread).sum() < entropy:
             low = rest
         else:
             high = rest
-    rows = torch.full((len(labels), classes), rest / (classes - 1))
+    rows = torch.full((len(labels), classes), rest / (classes - 1), device=labels.device)
     return rows.scatter_(1, labels[:, None], 1 - rest)
 
 

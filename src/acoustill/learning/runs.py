@@ -25,7 +25,6 @@ from acoustill.archive.protocols import Split
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import first_problem, read_json, write_json, write_text
 from acoustill.learning.configuration import Experiment, experiment_text
-from acoustill.learning.teachers import TeacherRun
 
 Role = Literal["teacher", "student"]
 
@@ -79,34 +78,31 @@ class Run:
         return archive
 
 
-def recipe_name(experiment: Experiment, teachers: list[TeacherRun]) -> str:
-    """What a network learns from: `labels`, `distilled`, or the name of a control."""
-    if not teachers:
-        return "labels"
-    control = experiment.distillation.control
-    return "distilled" if control == "none" else control
-
-
 def start_run(
     folder: Path,
     experiment: Experiment,
     role: Role,
     archive: Archive,
     split: Split,
-    teachers: list[TeacherRun],
+    teachers: list[dict[str, str]],
 ) -> bool:
     """Writes what a run is made from; gives whether it is finished already.
 
     A folder that was started from equal inputs goes on.
 
+    Args:
+        folder: of the run.
+        experiment: the whole of it.
+        role: of the network.
+        archive: the recordings.
+        split: what each is used for.
+        teachers: folder, network and hash of the weights of each.
+
     Raises:
         AcoustillError: if the folder holds a run made from something else.
     """
     inputs: dict[str, Any] = {
-        "teachers.json": [
-            {"folder": str(teacher.folder), "network": teacher.network.name, "sha256": teacher.weights}
-            for teacher in teachers
-        ],
+        "teachers.json": teachers,
         "data.json": {
             "role": role,
             "archive": experiment.archive,
@@ -122,9 +118,9 @@ def start_run(
         if not same or any(read_json(folder / name) != content for name, content in inputs.items()):
             raise AcoustillError(f"{folder}: holds a run of another configuration; give another folder or delete it")
         return (folder / "run.json").is_file()
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and {path.name for path in folder.iterdir() if not path.name.endswith(".part")} - set(inputs):
         raise bad_input(folder, "folder", "not empty and no run", "a new folder")
     for name, content in inputs.items():
         write_json(folder / name, content)
-    write_text(config, text)
+    write_text(config, text)  # the last: a folder without it was never started
     return False

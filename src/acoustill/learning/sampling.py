@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import BatchSampler, Dataset, Sampler
 
 from acoustill.archive.archive import Archive, Recording
-from acoustill.archive.clips import Clip, random_clip, read_clip
+from acoustill.archive.clips import Clip, audible, random_clip, read_clip
 from acoustill.learning.objectives import UNLABELLED
 
 
@@ -79,14 +79,14 @@ class TrainingClips(Dataset[dict[str, Any]]):
     Args:
         archive: the recordings.
         recordings: ids, labelled ones first.
-        stream: what the network is given.
+        streams: what the network is given.
         frames: length of a crop in video frames.
         seed: of the crops.
         other_microphones: hear any microphone of the recording, not only the first.
         teacher_logits: of each recording, (teachers, frames, classes); None without distillation.
 
     Shapes:
-        view: as `read_clip`.
+        views: by stream, as `read_clip`.
         label: scalar int64.
         teachers: (teachers, classes), logits averaged over the crop's frames.
     """
@@ -95,17 +95,17 @@ class TrainingClips(Dataset[dict[str, Any]]):
         self,
         archive: Archive,
         recordings: tuple[str, ...],
-        stream: str,
+        streams: Sequence[str],
         frames: int,
         seed: int,
         other_microphones: bool = False,
         teacher_logits: dict[str, np.ndarray] | None = None,
     ) -> None:
-        self.entries = archive.with_streams(recordings, [stream])
+        self.entries = archive.with_streams(recordings, streams)
         self.numbers = {label: number for number, label in enumerate(archive.classes)}
         self.archive = archive
         self.samples_per_frame = archive.rig.samples_per_frame
-        self.stream = stream
+        self.streams = tuple(streams)
         self.frames = frames
         self.seed = seed
         self.other_microphones = other_microphones
@@ -120,10 +120,11 @@ class TrainingClips(Dataset[dict[str, Any]]):
         rng = np.random.default_rng((self.seed, 1, draw.step, draw.position))
         clip = random_clip(entry, self.frames, rng)
         recording = self._recording(entry.id)
-        heard = int(rng.integers(recording.audio.shape[0])) if self.other_microphones else 0
-        view = read_clip(recording, clip, [self.stream], self.samples_per_frame, heard)[self.stream]
+        microphones = audible(recording, self.archive.rig) if "audio" in self.streams else [0]
+        heard = microphones[int(rng.integers(len(microphones)))] if self.other_microphones else microphones[0]
+        views = read_clip(recording, clip, self.streams, self.samples_per_frame, heard)
         label = UNLABELLED if entry.label is None else self.numbers[entry.label]
-        sample = {"view": torch.from_numpy(view), "label": torch.tensor(label)}
+        sample = {"views": _tensors(views), "label": torch.tensor(label)}
         if self.teacher_logits is not None:
             seen = self.teacher_logits[entry.id][:, clip.start : clip.start + clip.frames]
             sample["teachers"] = torch.from_numpy(seen.mean(axis=1))
@@ -137,19 +138,19 @@ class TrainingClips(Dataset[dict[str, Any]]):
 
 
 class EvaluationClips(Dataset[dict[str, Any]]):
-    """Given clips in order, heard by the first microphone.
+    """Given clips in order, heard by the first microphone that is not broken.
 
     Args:
         archive: the recordings.
         clips: to read.
-        stream: what the network is given.
+        streams: what the network is given.
     """
 
-    def __init__(self, archive: Archive, clips: list[Clip], stream: str) -> None:
-        archive.with_streams({clip.recording for clip in clips}, [stream])
+    def __init__(self, archive: Archive, clips: list[Clip], streams: Sequence[str]) -> None:
+        archive.with_streams({clip.recording for clip in clips}, streams)
         self.archive = archive
         self.clips = clips
-        self.stream = stream
+        self.streams = tuple(streams)
         self.samples_per_frame = archive.rig.samples_per_frame
         self.numbers = {label: number for number, label in enumerate(archive.classes)}
 
@@ -158,7 +159,13 @@ class EvaluationClips(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         clip = self.clips[index]
-        view = read_clip(self.archive[clip.recording], clip, [self.stream], self.samples_per_frame)[self.stream]
-        label = self.archive.entries[clip.recording].label
+        recording = self.archive[clip.recording]
+        heard = audible(recording, self.archive.rig)[0] if "audio" in self.streams else 0
+        label = recording.entry.label
         number = UNLABELLED if label is None else self.numbers[label]
-        return {"view": torch.from_numpy(view), "label": torch.tensor(number)}
+        views = read_clip(recording, clip, self.streams, self.samples_per_frame, heard)
+        return {"views": _tensors(views), "label": torch.tensor(number)}
+
+
+def _tensors(views: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    return {stream: torch.from_numpy(view) for stream, view in views.items()}

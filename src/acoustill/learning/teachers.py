@@ -9,11 +9,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from acoustill.archive.archive import Archive
+from acoustill.archive.archive import Archive, Recording
+from acoustill.archive.clips import Clip, read_clip
+from acoustill.archive.protocols import Split
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.files import file_hash, replacing
+from acoustill.files import file_hash, json_hash, replacing
+from acoustill.learning.runs import Run
 from acoustill.models.network import FrameNetwork
 from acoustill.models.store import load_network
+
+BLOCK_FRAMES = 240
+CONTEXT_FRAMES = 24  # more than any network here looks ahead or back
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,15 @@ class TeacherRun:
     network: FrameNetwork
 
 
-def load_teacher(folder: str | Path, archive: Archive) -> TeacherRun:
-    """A teacher that fits an archive.
+def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherRun:
+    """A teacher that fits an archive and never saw what its student is judged on.
 
     Raises:
-        AcoustillError: if the run holds no teacher, or one of other classes or other images.
+        AcoustillError: if the run is not finished, holds no teacher, or one of other classes or other images;
+            or if the teacher learnt from labels that the student's validation or test side must not know.
     """
     folder = Path(folder)
+    run = Run(folder)
     network = load_network(folder)
     if not isinstance(network, FrameNetwork):
         raise bad_input(folder, "network", network.name, "a teacher that answers for every frame")
@@ -45,10 +53,34 @@ def load_teacher(folder: str | Path, archive: Archive) -> TeacherRun:
     if spec.classes != archive.classes:
         raise bad_input(folder, "classes of the teacher", list(spec.classes), f"{list(archive.classes)}")
     image = archive.image_specification
-    if image is None or spec.image != image.to_json():
+    if "image" in spec.streams and (image is None or spec.image != image.to_json()):
         found = spec.image
         raise bad_input(folder, "image specification", found, f"{image and image.to_json()}, that of {archive.path}")
+    _refuse_leak(run, archive, split)
     return TeacherRun(folder, file_hash(folder / "model.safetensors"), network)
+
+
+def _refuse_leak(run: Run, archive: Archive, split: Split) -> None:
+    """Refuses a teacher that learnt from the student's judges, or from subjects or scenarios held from it."""
+    there = run.open_archive()
+    taught = [there.entries[recording] for recording in (*run.split.train, *run.split.validation)]
+    learnt = [archive.entries[recording] for recording in (*split.train, *split.validation)]
+    tested = [archive.entries[recording] for recording in split.test]
+    contents = {entry.content: entry.id for entry in tested}
+    for entry in taught:
+        if entry.content in contents:
+            raise AcoustillError(
+                f"{run.folder}: the teacher learnt from {entry.id}, which its student is tested on; "
+                "train it with the same protocol and fold"
+            )
+    for name, value_of in (("subject", lambda entry: entry.subject), ("scenario", lambda entry: entry.scenario)):
+        held = {value_of(entry) for entry in tested} - {value_of(entry) for entry in learnt} - {None}
+        known = sorted(held & {value_of(entry) for entry in taught})
+        if known:
+            raise AcoustillError(
+                f"{run.folder}: the teacher learnt from {name} {known[0]!r}, which is held from its student; "
+                "train it with the same protocol and fold"
+            )
 
 
 def teacher_logits(
@@ -60,7 +92,7 @@ def teacher_logits(
     """Logits of every frame of some recordings, by every teacher.
 
     They depend on no augmentation, so they are kept in the archive's folder `teachers/`, by the hash of the
-    teacher's weights and that of the images that it saw.
+    teacher's weights and that of the streams that it was given.
 
     Args:
         archive: the recordings.
@@ -72,28 +104,43 @@ def teacher_logits(
         Output: by recording, (teachers, frames, classes) float32.
 
     Raises:
-        AcoustillError: if a recording has no acoustic images.
+        AcoustillError: if a recording lacks a stream.
     """
-    archive.with_streams(recordings, ["image"])
+    for teacher in teachers:
+        archive.with_streams(recordings, teacher.network.streams)
     answers = {}
     for recording in recordings:
-        answers[recording] = np.stack([_frame_logits(archive, teacher, recording) for teacher in teachers])
+        answers[recording] = np.stack([_kept_logits(archive, teacher, recording) for teacher in teachers])
         advance()
     return answers
 
 
-@torch.no_grad()
-def _frame_logits(archive: Archive, teacher: TeacherRun, recording: str) -> np.ndarray:
+def _kept_logits(archive: Archive, teacher: TeacherRun, recording: str) -> np.ndarray:
     opened = archive[recording]
-    images = opened.sidecar.files["image"].sha256
-    path = archive.path / "teachers" / teacher.weights[:16] / f"{recording}-{images[:16]}.npy"
+    files = opened.sidecar.files
+    given = json_hash([files[stream].sha256 for stream in teacher.network.streams])  # type: ignore[index]
+    path = archive.path / "teachers" / teacher.weights[:16] / f"{recording}-{given[:16]}.npy"
     shape = (opened.entry.frames, len(archive.classes))
     if path.is_file():
         kept = np.load(path, allow_pickle=False)
         if kept.shape != shape:
             raise AcoustillError(f"{path}: holds {kept.shape}, expected {shape}; delete it to have it computed anew")
         return kept
-    logits = teacher.network.frame_logits(torch.from_numpy(np.array(opened.image))[None])[0].numpy()
+    logits = _frame_logits(opened, teacher.network)
     with replacing(path) as beside, beside.open("wb") as file:
         np.save(file, logits, allow_pickle=False)
     return logits
+
+
+@torch.no_grad()
+def _frame_logits(recording: Recording, network: FrameNetwork) -> np.ndarray:
+    """Logits of a whole recording, block by block; each block has context on both sides."""
+    frames, samples = recording.entry.frames, network.specification.samples_per_frame
+    parts = []
+    for start in range(0, frames, BLOCK_FRAMES):
+        first, last = max(0, start - CONTEXT_FRAMES), min(frames, start + BLOCK_FRAMES + CONTEXT_FRAMES)
+        clip = Clip(recording.entry.id, first, last - first)
+        views = read_clip(recording, clip, network.streams, samples)
+        logits = network.frame_logits({stream: torch.from_numpy(view)[None] for stream, view in views.items()})[0]
+        parts.append(logits[start - first : start - first + BLOCK_FRAMES].numpy())
+    return np.concatenate(parts)[:frames]

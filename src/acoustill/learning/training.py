@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import time
 import warnings
@@ -18,18 +19,18 @@ from torch.utils.data import DataLoader
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import all_clips, frames_of
 from acoustill.archive.protocols import split_archive
-from acoustill.errors import bad_input
-from acoustill.files import write_json, write_json_lines
+from acoustill.errors import AcoustillError, bad_input
+from acoustill.files import recover_folder, write_json, write_json_lines
 from acoustill.jobs import console, progress_bar
 from acoustill.learning.checkpoints import SafetensorsCheckpointIO, cpu_multiplies_bf16
 from acoustill.learning.configuration import Experiment, Training
 from acoustill.learning.module import Learner
-from acoustill.learning.runs import Role, recipe_name, start_run
+from acoustill.learning.runs import Role, start_run
 from acoustill.learning.sampling import EvaluationClips, StepSampler, TrainingClips, step_batches
 from acoustill.learning.teachers import TeacherRun, load_teacher, teacher_logits
 from acoustill.models.network import Network
 from acoustill.models.specification import Specification
-from acoustill.models.store import build_network, save_network
+from acoustill.models.store import build_network, network_class, save_network
 
 NORMALISATION_CLIPS = 512
 
@@ -53,8 +54,13 @@ def train(
     folder = Path(folder)
     archive = Archive(experiment.archive)
     split = split_archive(archive, experiment.protocol)
-    runs = [load_teacher(teacher, archive) for teacher in teachers]
-    if start_run(folder, experiment, role, archive, split, runs):
+    runs = [load_teacher(teacher, archive, split) for teacher in teachers]
+    recipe = "labels"
+    if runs:
+        control = experiment.distillation.control
+        recipe = "distilled" if control == "none" else control
+    described = [{"folder": str(run.folder), "network": run.network.name, "sha256": run.weights} for run in runs]
+    if start_run(folder, experiment, role, archive, split, described):
         console.print(f"{folder}: is finished already")
         return
     started = time.perf_counter()
@@ -69,26 +75,26 @@ def train(
         len(unlabelled),
         options.training.batch_size,
         experiment.distillation.unlabelled_batch,
-        min(options.training.validate_every, options.training.steps),
+        options.training.validate_every,
         experiment.seed,
     )
     clips = TrainingClips(
         archive,
         (*split.train, *unlabelled),
-        network.stream,
+        network.streams,
         _crop_frames(experiment, role, archive),
         experiment.seed,
         role == "student" and experiment.student.augmentation.other_microphones,
         answers,
     )
     validation = EvaluationClips(
-        archive, all_clips(archive, split.validation, network.specification.clip_frames), network.stream
+        archive, all_clips(archive, split.validation, network.specification.clip_frames), network.streams
     )
     learner = Learner(
         network, options.training, options.augmentation, experiment.distillation if runs else None, experiment.seed
     )
     workers = options.training.workers
-    title = f"{role} {network.name} {recipe_name(experiment, runs)}"
+    title = f"{role} {network.name} {recipe}"
     _fit(
         learner,
         DataLoader(clips, batch_sampler=step_batches(sampler), num_workers=workers),
@@ -99,7 +105,7 @@ def train(
     )
     run = {
         "role": role,
-        "recipe": recipe_name(experiment, runs),
+        "recipe": recipe,
         "seed": experiment.seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -123,6 +129,8 @@ class _Keeper(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if not all(math.isfinite(value) for value in metrics.values()):
+            raise AcoustillError(f"{self.folder}: the loss is no longer finite; try a lower training.learning_rate")
         self.rows.append({"step": trainer.global_step, **{name: round(metrics[name], 5) for name in sorted(metrics)}})
         score = (metrics["validation_accuracy"], -metrics["validation_loss"])
         if self.best is None or score >= self.best:
@@ -153,8 +161,9 @@ def _fit(
     title: str | None,
 ) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    rounds = max(1, round(training.steps / training.validate_every))
+    rounds = training.steps // training.validate_every
     checkpoint = folder / "checkpoint"
+    recover_folder(checkpoint)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -191,25 +200,25 @@ def _crop_frames(experiment: Experiment, role: Role, archive: Archive) -> int:
 def _fresh_network(experiment: Experiment, role: Role, archive: Archive, recordings: tuple[str, ...]) -> Network:
     """A network drawn from the experiment's seed, its input statistics taken from the training side."""
     options = experiment.teacher if role == "teacher" else experiment.student
+    streams = network_class(options.network).streams
+    archive.with_streams(recordings, streams)
     clip_frames = frames_of(experiment.clip_seconds, archive.rig.frame_rate)
-    image = archive.image_specification
-    stream = "image" if role == "teacher" else "audio"
-    archive.with_streams(recordings, [stream])
+    image = archive.image_specification if "image" in streams else None
     specification = Specification(
-        stream=stream,  # type: ignore[arg-type]
+        streams=streams,  # type: ignore[arg-type]
         classes=archive.classes,
         sample_rate=archive.rig.sample_rate,
         samples_per_frame=archive.rig.samples_per_frame,
         clip_frames=clip_frames,
-        image_shape=archive[recordings[0]].image.shape[1:] if stream == "image" else None,
-        image=image.to_json() if image and stream == "image" else None,
+        image_shape=archive[recordings[0]].image.shape[1:] if image else None,
+        image=image.to_json() if image else None,
     )
     torch.manual_seed(experiment.seed)
     network = build_network(options.network, specification, options.settings)
     clips = all_clips(archive, recordings, clip_frames)
     chosen = clips[:: max(1, len(clips) // NORMALISATION_CLIPS)]
-    batches = DataLoader(EvaluationClips(archive, chosen, stream), batch_size=16)
-    network.fit_normalisation(batch["view"] for batch in batches)
+    batches = DataLoader(EvaluationClips(archive, chosen, streams), batch_size=16)
+    network.fit_normalisation(batch["views"] for batch in batches)
     return network
 
 

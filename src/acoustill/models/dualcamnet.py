@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
 
-from acoustill.models.network import FrameNetwork, Standardise
+from acoustill.models.network import FrameNetwork, Standardise, Views
 from acoustill.models.specification import Specification
 
 
@@ -20,16 +20,16 @@ class DualCamNet(FrameNetwork):
     the paper's code: channels are standardised with statistics of the training set, and dropout acts.
 
     Args:
-        specification: with the stream `image` and an image shape.
+        specification: with the stream `image` alone and an image shape.
         dropout: before each linear layer.
 
     Shapes:
-        Input: (B, frames, H, W, C).
+        Input: `image` (B, frames, H, W, C).
         Output: (B, classes).
     """
 
     name = "dualcamnet"
-    stream = "image"
+    streams = ("image",)
 
     def __init__(self, specification: Specification, dropout: float = 0.5) -> None:
         super().__init__(specification, {"dropout": dropout})
@@ -49,16 +49,17 @@ class DualCamNet(FrameNetwork):
             nn.Linear(1000, len(specification.classes)),
         )
 
-    def frame_logits(self, views: Tensor) -> Tensor:
+    def frame_logits(self, views: Views) -> Tensor:
         """Logits of every frame, (B, frames, classes)."""
         self.check(views)
-        batch, frames = views.shape[:2]
-        maps = self.standardise(views.float()).permute(0, 4, 1, 2, 3)
+        images = views["image"].float()
+        batch, frames = images.shape[:2]
+        maps = self.standardise(images).permute(0, 4, 1, 2, 3)
         maps = relu(self.over_time(maps)).transpose(1, 2).flatten(0, 1)
         maps = relu(max_pool2d(self.first(maps), 2))
         maps = relu(max_pool2d(self.second(maps), 2))
         return self.head(maps.flatten(1)).unflatten(0, (batch, frames))
 
-    def fit_normalisation(self, views: Iterable[Tensor]) -> None:
+    def fit_normalisation(self, batches: Iterable[Views]) -> None:
         """Mean and deviation of each channel over all pixels and frames."""
-        self.standardise.fit(batch.float() for batch in views)
+        self.standardise.fit(views["image"].float() for views in batches)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from acoustill.errors import bad_input
-from acoustill.models.network import Network, Standardise
+from acoustill.models.network import Network, Standardise, Views
 from acoustill.models.specification import Specification
 from acoustill.models.spectrogram import LogSpectrogram
 
@@ -23,16 +23,16 @@ class HearNet(Network):
     longer inputs are averaged over time.
 
     Args:
-        specification: with the stream `audio`.
+        specification: with the stream `audio` alone.
         dropout: before each linear layer.
 
     Shapes:
-        Input: (B, samples), pascal.
+        Input: `audio` (B, samples), pascal.
         Output: (B, classes).
     """
 
     name = "hearnet"
-    stream = "audio"
+    streams = ("audio",)
 
     def __init__(self, specification: Specification, dropout: float = 0.5) -> None:
         super().__init__(specification, {"dropout": dropout})
@@ -65,13 +65,13 @@ class HearNet(Network):
             nn.Linear(1000, len(specification.classes)),
         )
 
-    def forward(self, views: Tensor) -> Tensor:
+    def forward(self, views: Views) -> Tensor:
         """Logits of each clip, averaged over time where the input is longer than a clip."""
         self.check(views)
-        spectra = self.standardise(self.spectrogram(views))
+        spectra = self.standardise(self.spectrogram(views["audio"]))
         steps = self.features(spectra.transpose(1, 2)).transpose(1, 2)
         return self.head(steps).mean(dim=1)
 
-    def fit_normalisation(self, views: Iterable[Tensor]) -> None:
+    def fit_normalisation(self, batches: Iterable[Views]) -> None:
         """Mean and deviation of each frequency bin in decibel."""
-        self.standardise.fit(self.spectrogram(batch) for batch in views)
+        self.standardise.fit(self.spectrogram(views["audio"]) for views in batches)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,14 @@ from torch import Tensor, nn
 from acoustill.errors import bad_input
 from acoustill.models.specification import Specification
 
+Views = Mapping[str, Tensor]
+
 
 class Network(nn.Module):
     """A classifier of clips.
+
+    Its input is a mapping from streams to batches, so that networks of one stream and of several are trained,
+    kept and asked alike.
 
     Args:
         specification: what it is given and answers.
@@ -21,48 +26,55 @@ class Network(nn.Module):
 
     Attributes:
         name: by which the network is built and loaded.
-        stream: what it is given of a clip.
+        streams: what it is given of a clip.
     """
 
     name: ClassVar[str]
-    stream: ClassVar[Literal["audio", "image"]]
+    streams: ClassVar[tuple[str, ...]]
 
     def __init__(self, specification: Specification, settings: dict[str, Any]) -> None:
         super().__init__()
-        if specification.stream != self.stream:
-            raise bad_input(self.name, "stream", specification.stream, self.stream)
+        if specification.streams != self.streams:
+            raise bad_input(self.name, "streams", list(specification.streams), f"{list(self.streams)}")
         self.specification = specification
         self.settings = settings
 
-    def forward(self, views: Tensor) -> Tensor:
+    def forward(self, views: Views) -> Tensor:
         """Logits of a batch of clips.
 
         Shapes:
-            views: (B, samples) for audio, (B, frames, H, W, C) for images.
+            views: `audio` (B, samples) in pascal, `image` (B, frames, H, W, C), `video` (B, frames, h, w, 3) uint8.
             Output: (B, classes).
+
+        Raises:
+            AcoustillError: if the views break the specification, see `check`.
         """
         raise NotImplementedError
 
-    def fit_normalisation(self, views: Iterable[Tensor]) -> None:
+    def fit_normalisation(self, batches: Iterable[Views]) -> None:
         """Sets the buffers that bring inputs to mean 0 and deviation 1, from batches of training clips."""
         raise NotImplementedError
 
-    def check(self, views: Tensor) -> None:
+    def check(self, views: Views) -> None:
         """Refuses a batch that breaks the specification.
 
         Raises:
             AcoustillError: naming what was found and what was expected.
         """
         spec = self.specification
-        if self.stream == "audio":
-            if views.ndim != 2 or views.shape[1] < spec.clip_samples:
+        if not isinstance(views, Mapping) or not set(self.streams) <= set(views):
+            found = sorted(views) if isinstance(views, Mapping) else type(views).__name__
+            raise bad_input(self.name, "input", found, f"a mapping with {list(self.streams)}")
+        for stream in self.streams:
+            view, shape = views[stream], tuple(views[stream].shape)
+            if stream == "audio" and (len(shape) != 2 or shape[1] < spec.clip_samples):
                 wanted = f"(batch, {spec.clip_samples} samples or more at {spec.sample_rate} Hz)"
-                raise bad_input(self.name, "shape of the audio", tuple(views.shape), wanted)
-        elif views.ndim != 5 or tuple(views.shape[2:]) != spec.image_shape:
-            wanted = f"(batch, frames, {spec.image_shape})"
-            raise bad_input(self.name, "shape of the acoustic images", tuple(views.shape), wanted)
-        if not torch.isfinite(views).all():
-            raise bad_input(self.name, "input", "not finite", "finite values")
+                raise bad_input(self.name, "shape of the audio", shape, wanted)
+            if stream == "image" and (len(shape) != 5 or shape[2:] != spec.image_shape):
+                wanted = f"(batch, frames, {spec.image_shape})"
+                raise bad_input(self.name, "shape of the acoustic images", shape, wanted)
+            if view.is_floating_point() and not torch.isfinite(view).all():
+                raise bad_input(self.name, stream, "not finite", "finite values")
 
 
 class FrameNetwork(Network):
@@ -71,16 +83,16 @@ class FrameNetwork(Network):
     Only such networks can teach: their answers are kept once a frame and serve every crop.
     """
 
-    def frame_logits(self, views: Tensor) -> Tensor:
+    def frame_logits(self, views: Views) -> Tensor:
         """Logits of every frame.
 
         Shapes:
-            views: (B, frames, H, W, C).
+            views: as `Network.forward`.
             Output: (B, frames, classes).
         """
         raise NotImplementedError
 
-    def forward(self, views: Tensor) -> Tensor:
+    def forward(self, views: Views) -> Tensor:
         """Mean over the frames of their logits."""
         return self.frame_logits(views).mean(dim=1)
 

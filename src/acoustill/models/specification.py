@@ -11,7 +11,7 @@ class Specification(BaseModel):
     """The contract between a network and its data.
 
     Attributes:
-        stream: what the network is given of a clip.
+        streams: what the network is given of a clip.
         classes: what it tells apart, in the order of its outputs.
         sample_rate: of the audio, in hertz.
         samples_per_frame: audio samples in one video frame.
@@ -22,7 +22,7 @@ class Specification(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    stream: Literal["audio", "image"]
+    streams: tuple[Literal["audio", "image", "video"], ...] = Field(min_length=1)
     classes: tuple[str, ...] = Field(min_length=2)
     sample_rate: int = Field(gt=0)
     samples_per_frame: int = Field(gt=0)

@@ -19,16 +19,26 @@ from acoustill.models.specification import Specification
 NETWORKS: dict[str, type[Network]] = {network.name: network for network in (DualCamNet, HearNet)}
 
 
+def network_class(name: str) -> type[Network]:
+    """The network of that name.
+
+    Raises:
+        AcoustillError: if there is none.
+    """
+    if name not in NETWORKS:
+        raise bad_input("model", "name", repr(name), f"one of {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
+
 def build_network(name: str, specification: Specification, settings: dict[str, Any] | None = None) -> Network:
     """A network with fresh weights, drawn from torch's global generator.
 
     Raises:
         AcoustillError: if there is no such network, it has no such setting, or the stream is not its own.
     """
-    if name not in NETWORKS:
-        raise bad_input("model", "name", repr(name), f"one of {', '.join(NETWORKS)}")
+    network = network_class(name)
     try:
-        return NETWORKS[name](specification, **(settings or {}))
+        return network(specification, **(settings or {}))
     except TypeError as error:
         raise AcoustillError(f"{name}: a setting is not known ({error})") from error
 

@@ -91,3 +91,7 @@ class Camera:
         depth = in_camera[..., 2:]
         rays = in_camera[..., :2] / np.where(depth > 0, depth, np.nan)
         return rays * self.focal_px + self.principal_point_px
+
+    def depth_m(self, point_m: np.ndarray) -> float:
+        """How far in front of the camera a point (3,) of the rig frame lies, along its axis."""
+        return float(((np.asarray(point_m, dtype=np.float64) - self.position_m) @ np.asarray(self.rotation))[2])

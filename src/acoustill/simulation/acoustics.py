@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy.fft import next_fast_len
 
-SPEED_OF_SOUND = 343.0
+from acoustill.rig.rig import SPEED_OF_SOUND
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,24 @@ class Place:
         return bool(lowest and (point_m >= margin_m).all() and (point_m <= np.array(self.size_m) - margin_m).all())
 
 
-def impulse_responses(place: Place, microphones_m: np.ndarray, source_m: np.ndarray, sample_rate: int) -> np.ndarray:
+def impulse_responses(
+    place: Place,
+    microphones_m: np.ndarray,
+    source_m: np.ndarray,
+    sample_rate: int,
+    speed_of_sound: float = SPEED_OF_SOUND,
+) -> np.ndarray:
     """Room impulse responses by the image source method (Allen and Berkley 1979), from pyroomacoustics.
 
     A source's signal is its pressure at 1 m in free field. The latency of the fractional delay filters is
-    taken out: sound arrives at distance / 343 m/s.
+    taken out: sound arrives at distance / speed of sound.
 
     Args:
         place: walls and floor.
         microphones_m: in the axes of the place.
         source_m: in the axes of the place.
         sample_rate: in hertz.
+        speed_of_sound: in metres per second.
 
     Shapes:
         microphones_m: (M, 3).
@@ -76,12 +83,12 @@ def impulse_responses(place: Place, microphones_m: np.ndarray, source_m: np.ndar
     import pyroomacoustics
 
     if place.kind == "room":
-        absorption, _ = pyroomacoustics.inverse_sabine(place.rt60_s, place.size_m, c=SPEED_OF_SOUND)
+        absorption, _ = pyroomacoustics.inverse_sabine(place.rt60_s, place.size_m, c=speed_of_sound)
         room = pyroomacoustics.ShoeBox(
             place.size_m,
             fs=sample_rate,
             materials=pyroomacoustics.Material(absorption),
-            max_order=_image_order(place),
+            max_order=_image_order(place, speed_of_sound),
         )
     elif place.kind == "ground":
         absorptions = dict.fromkeys(("east", "west", "north", "south", "ceiling"), 1.0)
@@ -91,12 +98,12 @@ def impulse_responses(place: Place, microphones_m: np.ndarray, source_m: np.ndar
         room = pyroomacoustics.ShoeBox((200.0, 200.0, 100.0), fs=sample_rate, materials=materials, max_order=1)
     else:
         room = pyroomacoustics.AnechoicRoom(fs=sample_rate)
-    room.set_sound_speed(SPEED_OF_SOUND)
+    room.set_sound_speed(speed_of_sound)
     room.add_source(source_m)
     room.add_microphone_array(microphones_m.T)
     room.compute_rir()
     latency = pyroomacoustics.constants.get("frac_delay_length") // 2
-    farthest = np.linalg.norm(microphones_m - source_m, axis=1).max() / SPEED_OF_SOUND
+    farthest = np.linalg.norm(microphones_m - source_m, axis=1).max() / speed_of_sound
     tail_s = place.rt60_s if place.kind == "room" else 0.05
     taps = int((farthest + tail_s) * sample_rate) + latency
     responses = np.zeros((len(microphones_m), taps), np.float32)
@@ -106,14 +113,14 @@ def impulse_responses(place: Place, microphones_m: np.ndarray, source_m: np.ndar
     return responses
 
 
-def _image_order(place: Place) -> int:
+def _image_order(place: Place, speed_of_sound: float) -> int:
     """Reflections that fill the reverberation time: half of those a straight ray would meet in it.
 
     pyroomacoustics' own suggestion gives longer reverberation than asked for at ten times the cost.
     """
     x, y, z = place.size_m
     mean_free_path_m = 4 * x * y * z / (2 * (x * y + y * z + z * x))
-    return math.ceil(0.5 * place.rt60_s * SPEED_OF_SOUND / mean_free_path_m) + 1
+    return math.ceil(0.5 * place.rt60_s * speed_of_sound / mean_free_path_m) + 1
 
 
 def propagate(sources: Sequence[tuple[np.ndarray, np.ndarray]], samples: int) -> np.ndarray:
@@ -137,7 +144,13 @@ def propagate(sources: Sequence[tuple[np.ndarray, np.ndarray]], samples: int) ->
     return torch.fft.irfft(total, n=length)[:, :samples].numpy()
 
 
-def plane_waves(signals: np.ndarray, directions: np.ndarray, positions_m: np.ndarray, sample_rate: int) -> np.ndarray:
+def plane_waves(
+    signals: np.ndarray,
+    directions: np.ndarray,
+    positions_m: np.ndarray,
+    sample_rate: int,
+    speed_of_sound: float = SPEED_OF_SOUND,
+) -> np.ndarray:
     """Plane waves of independent signals from many directions: nearly a diffuse field.
 
     Shapes:
@@ -151,7 +164,7 @@ def plane_waves(signals: np.ndarray, directions: np.ndarray, positions_m: np.nda
     spectra = torch.fft.rfft(torch.from_numpy(np.asarray(signals, np.float32)), n=length)
     total = torch.zeros(len(positions_m), spectra.shape[1], dtype=torch.complex64)
     for spectrum, direction in zip(spectra, directions, strict=True):
-        advance_s = positions_m @ direction / SPEED_OF_SOUND
+        advance_s = positions_m @ direction / speed_of_sound
         total.addcmul_(_phase_ramps(advance_s, spectra.shape[1], sample_rate / length), spectrum[None])
     return torch.fft.irfft(total, n=length)[:, :samples].numpy()
 

@@ -143,7 +143,10 @@ def plan_sounds(
     """
     folder = Path(folder)
     table = _find_table(folder)
-    rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
+    try:
+        rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
+    except UnicodeDecodeError as error:
+        raise AcoustillError(f"{table}: not a UTF-8 text file ({error.reason})") from error
     if not rows:
         raise bad_input(table, "number of rows", 0, "one a sound")
     label_column = next((column for column in LABEL_COLUMNS if column in rows[0]), None)
@@ -154,6 +157,8 @@ def plan_sounds(
     counts: dict[str, int] = {}
     for number, row in enumerate(rows):
         label = row[label_column]
+        if not row["filename"] or not label:
+            raise bad_input(table, f"row {number + 1}", row, f"filename and {label_column}")
         if limit is not None and counts.get(label, 0) >= limit:
             continue
         position = counts[label] = counts.get(label, 0) + 1

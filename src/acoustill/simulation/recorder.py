@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -64,6 +65,10 @@ def simulate_archive(
     path = Path(path)
     if not takes:
         raise AcoustillError(f"{path}: there is nothing to simulate")
+    ids = [take.id for take in takes]
+    twice = [recording for recording, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise AcoustillError(f"simulation: two takes are called {twice[0]!r}; give sounds and scenarios once")
     for scenario in {take.scenario for take in takes}:
         draw_scene(scenario, np.random.default_rng())  # an unknown one is refused before anything is written
     grid = camera_grid(rig.camera, 36, 48, 2.0)
@@ -77,6 +82,8 @@ def simulate_archive(
     missing = [take for take in takes if not (path / "recordings" / take.id / "recording.json").is_file()]
     work = functools.partial(simulate_take, archive=path, microphones=kept)
     aside = run_jobs(work, missing, [take.id for take in missing], min(jobs, max(1, len(missing))), "simulating")
+    if len(aside) == len(takes):
+        raise AcoustillError(f"{path}: no take could be simulated; {aside[0].name}: {aside[0].why}")
     finish_archive(path)
     return aside
 
@@ -108,7 +115,7 @@ def simulate_take(take: Take, archive: Path, microphones: int) -> None:
         rig.camera.height,
         rig.camera.width,
         np.repeat(pixel[None], frames, axis=0),
-        rig.camera.focal_px[0] / float(point[2]),
+        rig.camera.focal_px[0] / rig.camera.depth_m(point),
         take.action or "loudspeaker",
         performance.events,
         rig.frame_rate,
@@ -184,12 +191,19 @@ def _record(
     place = scene.place
     microphones = place.from_rig(rig.positions_m)
     source = place.from_rig(point)
-    action = propagate([(signal, impulse_responses(place, microphones, source, rig.sample_rate))], samples)
+    action = propagate(
+        [(signal, impulse_responses(place, microphones, source, rig.sample_rate, rig.speed_of_sound))], samples
+    )
     noises = _noises(rig, scene, microphones, samples, rng)
-    total = sum(weight * field / np.mean(np.square(field)) ** 0.5 for weight, field in noises)
-    assert isinstance(total, np.ndarray)
-    gain = (_active_power(action, rig.samples_per_frame) / np.mean(np.square(total))) ** 0.5
-    action += total * np.float32(gain * 10 ** (-scene.snr_db / 20))
+    total = np.zeros_like(action)
+    for weight, field in noises:
+        level = np.mean(np.square(field)) ** 0.5
+        if level > 0:  # birds may be silent for a second
+            total += np.float32(weight / level) * field
+    noise_power = np.mean(np.square(total))
+    if noise_power > 0:
+        gain = (_active_power(action, rig.samples_per_frame) / noise_power) ** 0.5
+        action += total * np.float32(gain * 10 ** (-scene.snr_db / 20))
     action += np.float32(SELF_NOISE_PA) * rng.standard_normal(action.shape, dtype=np.float32)
     action[list(rig.broken)] = 0.0
     return action
@@ -212,14 +226,16 @@ def _noises(
     if "traffic" in scene.diffuse:
         directions[:, 2] = 0.1 * np.abs(directions[:, 2])  # from the horizon
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    fields = [(sum(scene.diffuse.values()) ** 0.5, plane_waves(diffuse, directions, microphones, rate))]
+    fields = [
+        (sum(scene.diffuse.values()) ** 0.5, plane_waves(diffuse, directions, microphones, rate, rig.speed_of_sound))
+    ]
     if scene.point_noises:
         makers = {"fan": noise.fan, "ringing": noise.ringing, "birds": noise.birds}
         points = []
         for kind in scene.point_noises:
             place = _draw_noise_place(scene.place, rng)
             signal = makers[kind](samples, rate, rng)
-            points.append((signal, impulse_responses(scene.place, microphones, place, rate)))
+            points.append((signal, impulse_responses(scene.place, microphones, place, rate, rig.speed_of_sound)))
         fields.append((scene.point_share**0.5, propagate(points, samples)))
     if scene.wind_share:
         gusts = noise.shaped_noise(rig.channels, samples, rate, noise.wind, rng)
