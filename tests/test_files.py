@@ -16,6 +16,7 @@ from acoustill.files import (
     json_hash,
     read_json,
     read_json_lines,
+    recover_folder,
     replacing,
     replacing_folder,
     write_json,
@@ -169,3 +170,15 @@ def test_json_hashes_go_by_content_not_by_order(content: dict[str, int]) -> None
     assert json_hash(content) == json_hash(dict(reversed(content.items())))
     key = next(iter(content))
     assert json_hash(content) != json_hash(content | {key: content[key] + 1})
+
+
+def test_what_a_dying_process_moved_aside_is_put_back(tmp_path: Path) -> None:
+    """SIGKILL between the two renames of `replacing_folder` leaves the old folder under a name of its own."""
+    aside = tmp_path / ".checkpoint.123.old.part"
+    aside.mkdir()
+    (aside / "state.json").write_text("{}")
+    recover_folder(tmp_path / "checkpoint")
+    assert (tmp_path / "checkpoint/state.json").is_file()
+    recover_folder(tmp_path / "checkpoint")  # nothing to do
+    recover_folder(tmp_path / "never")
+    assert not (tmp_path / "never").exists()

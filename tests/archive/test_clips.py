@@ -9,9 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acoustill.archive import Archive, Clip, Entry, read_clip, regular_clips
-from acoustill.archive.clips import all_clips, frames_of, random_clip
+from acoustill.archive import (
+    Archive,
+    Clip,
+    Entry,
+    create_archive,
+    finish_archive,
+    read_clip,
+    regular_clips,
+    write_recording,
+)
+from acoustill.archive.clips import all_clips, audible, frames_of, random_clip
 from acoustill.errors import AcoustillError
+from acoustill.rig import Rig
 from small_archives import SAMPLES_PER_FRAME, small_archive
 
 FRAMES = 40
@@ -112,3 +122,18 @@ def test_one_short_recording_is_named(tmp_path: Path) -> None:
 )
 def test_seconds_become_whole_frames(seconds: float, rate: float, frames: int) -> None:
     assert frames_of(seconds, rate) == frames
+
+
+def test_broken_microphones_are_not_heard(tmp_path: Path) -> None:
+    positions = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, 0.1, 0.0]])
+    rig = Rig("three", positions, 120, 12.0, broken=(0, 2))
+    create_archive(tmp_path / "archive", rig)
+    kept = {"r1": [0, 1, 2], "r2": [2]}
+    for name, microphones in kept.items():
+        audio = np.ones((len(microphones), 120), np.float32)
+        write_recording(tmp_path / "archive", name, frames=12, audio=audio, microphones=microphones)
+    finish_archive(tmp_path / "archive")
+    archive = Archive(tmp_path / "archive")
+    assert audible(archive["r1"], rig) == [1]
+    with pytest.raises(AcoustillError, match="not broken"):
+        audible(archive["r2"], rig)

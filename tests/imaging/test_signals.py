@@ -88,3 +88,16 @@ def test_what_the_rig_cannot_have_recorded_is_refused(small_rig: Rig, samples: n
     silent[[2, 5]] = 1  # the broken channels
     with pytest.raises(AcoustillError, match="every sample is zero"):
         check_signals(silent, 8000, small_rig, "a.wav")
+
+
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "W64"])
+def test_truncated_files_are_refused_and_whole_ones_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "take.wav"
+    samples = np.random.default_rng(0).uniform(-1, 1, (10_000, 2)).astype(np.float32)
+    soundfile.write(path, samples, 8000, format=kind, subtype="FLOAT")
+    signals, rate = read_signals(path)
+    np.testing.assert_array_equal(signals, samples.T)
+    assert rate == 8000
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(AcoustillError, match="truncated"):
+        read_signals(path)

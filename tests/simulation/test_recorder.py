@@ -154,3 +154,19 @@ def test_bad_tables_of_sounds_are_refused(tmp_path: Path, table: str, complaint:
     (tmp_path / "metadata.csv").write_text(table)
     with pytest.raises(AcoustillError, match=complaint):
         plan_sounds(tmp_path, SCENARIOS, 1.0, 0)
+
+
+def test_two_takes_of_one_name_are_refused(rig: Rig, tmp_path: Path) -> None:
+    takes = plan_actions(dataclasses.replace(PLAN, scenarios=("anechoic", "anechoic")), 0)
+    with pytest.raises(AcoustillError, match="two takes are called"):
+        simulate_archive(tmp_path / "archive", rig, takes)
+    assert not (tmp_path / "archive").exists()
+
+
+def test_where_nothing_could_be_simulated_the_reason_is_told(rig: Rig, tmp_path: Path) -> None:
+    write_sounds(tmp_path / "sounds")
+    for file in (tmp_path / "sounds/audio").iterdir():
+        file.write_bytes(b"RIFF")
+    takes = plan_sounds(tmp_path / "sounds", SCENARIOS, 1.0, 0)
+    with pytest.raises(AcoustillError, match=r"no take could be simulated; 0: .*0\.wav: not a readable sound file"):
+        simulate_archive(tmp_path / "archive", rig, takes)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.evaluation.dummies import dummy_archive, dummy_run
+
+from acoustill.archive import Archive
+from acoustill.evaluation.summary import read_evaluated, summarise
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    return dummy_archive(tmp_path_factory.mktemp("summary") / "archive", subjects=4, images=False)
+
+
+def change(folder: Path, **settings: object) -> Path:
+    """Rewrites settings of a run as if it had been trained so; `a__b` is key b below key a."""
+    content = yaml.safe_load((folder / "config.yaml").read_text())
+    for name, value in settings.items():
+        place = content
+        *path, last = name.split("__")
+        for key in path:
+            place = place[key]
+        place[last] = value
+    (folder / "config.yaml").write_text(yaml.safe_dump(content))
+    return folder
+
+
+def always(entry, number: int) -> bool:
+    return True
+
+
+def never(entry, number: int) -> bool:
+    return False
+
+
+def summary_of(*folders: Path) -> dict:
+    return summarise(read_evaluated(folders))
+
+
+def test_seeds_and_folds_are_repetitions_and_other_settings_are_not(tmp_path: Path, archive: Archive) -> None:
+    first = dummy_run(tmp_path / "a", archive, always)
+    seed = dummy_run(tmp_path / "b", archive, never, seed=1)
+    fold = change(dummy_run(tmp_path / "c", archive, always), protocol__fold=1)
+    quiet = change(dummy_run(tmp_path / "d", archive, never), student__augmentation__noise_chance=0.0)
+    summary = summary_of(first, seed, fold, quiet)
+    sizes = {group["name"]: len(group["runs"]) for group in summary["groups"]}
+    assert sizes == {"student hearnet, labels": 3, "student hearnet, labels (variant 2)": 1}
+    assert summary["groups"][0]["all"]["value"] == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_settings_that_did_not_shape_a_network_do_not_split_its_group(tmp_path: Path, archive: Archive) -> None:
+    first = dummy_run(tmp_path / "a", archive, always)
+    other = change(dummy_run(tmp_path / "b", archive, always, seed=1), distillation__temperature=9.0)
+    assert len(summary_of(first, other)["groups"]) == 1
+
+
+def test_only_equal_repetitions_are_compared(tmp_path: Path, archive: Archive) -> None:
+    """Labels were lucky with seed 1, which the distilled student never had."""
+    labels = [dummy_run(tmp_path / "l0", archive, never), dummy_run(tmp_path / "l1", archive, always, seed=1)]
+    distilled = dummy_run(tmp_path / "d0", archive, never, recipe="distilled")
+    (whole,) = (c for c in summary_of(*labels, distilled)["comparisons"] if c["part"] == "all")
+    assert whole["difference"]["value"] == 0.0
+    alone = dummy_run(tmp_path / "d2", archive, always, recipe="distilled", seed=2)
+    assert summary_of(*labels, alone)["comparisons"] == []
+
+
+def test_a_clip_seen_by_one_run_and_unseen_by_another_counts_in_each_part(tmp_path: Path, archive: Archive) -> None:
+    seen = dummy_run(tmp_path / "a", archive, always)
+    unseen = change(dummy_run(tmp_path / "b", archive, never), protocol__held_out="workshop")
+    path = unseen / "predictions.jsonl"
+    swapped = path.read_text().replace('"seen": true', '"seen": X').replace('"seen": false', '"seen": true')
+    path.write_text(swapped.replace('"seen": X', '"seen": false'))
+    for order in ((seen, unseen), (unseen, seen)):
+        (group,) = summary_of(*order)["groups"]
+        assert group["within"]["n"] == group["unseen"]["n"] == group["all"]["n"]
+        assert group["within"]["value"] == group["unseen"]["value"] == 0.5
