@@ -44,6 +44,8 @@ def image_recording(
     """
     if (rig is None) == (geometry is None):
         raise AcoustillError("image: give either --rig or --geometry")
+    if out is not None and out.suffix != ".npz":
+        raise bad_input("image", "--out", str(out), "a file name that ends in .npz")
     signals, rate = read_signals(recording)
     if rig is not None:
         array = load_rig(rig)
@@ -69,8 +71,6 @@ def image_recording(
     images = Imager(array, pixels, specification).images(signals)
     found_peaks = find_peaks(images.energy.mean(axis=0), pixels, peaks, range_db)
     if out is not None:
-        if out.suffix != ".npz":
-            raise bad_input("image", "--out", str(out), "a file name that ends in .npz")
         with replacing(out) as beside, beside.open("wb") as file:
             np.savez(file, images=images.features, energy=images.energy, points_m=pixels.points_m)
     return {

@@ -98,9 +98,9 @@ class Imager:
         else:
             bands = mel_filterbank(self.frequencies_hz, spec.bands, spec.lowest_hz, highest)
         self._pooling = np.vstack([bands, heard])
-        self._cepstrum = torch.from_numpy(cepstrum_matrix(spec.bands, min(spec.coefficients, spec.bands))).float()
+        self._cepstrum = None
         if spec.features == "mfcc":
-            cepstrum_matrix(spec.bands, spec.coefficients)
+            self._cepstrum = torch.from_numpy(cepstrum_matrix(spec.bands, spec.coefficients)).float()
         self._beamformer = DelayAndSum(
             rig.positions_m[rig.working],
             self.grid.points_m.reshape(-1, 3),
@@ -166,7 +166,7 @@ class Imager:
         pooled = self._pooled_energies(signals)
         frames, rows, columns = pooled.shape[2], self.grid.rows, self.grid.columns
         bands, energy = pooled[:-1], pooled[-1]
-        if self.specification.features == "mfcc":
+        if self._cepstrum is not None:
             levels_db = bands.clamp_min_(FLOOR_PA2).log10_().mul_(10.0)
             bands = (self._cepstrum @ levels_db.flatten(1)).unflatten(1, (-1, frames))
         features = bands.permute(2, 1, 0).reshape(frames, rows, columns, -1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 from torch.utils.data import DataLoader
@@ -55,62 +56,74 @@ def train(
     archive = Archive(experiment.archive)
     split = split_archive(archive, experiment.protocol)
     runs = [load_teacher(teacher, archive, split) for teacher in teachers]
-    recipe = "labels"
-    if runs:
-        control = experiment.distillation.control
-        recipe = "distilled" if control == "none" else control
+    control = experiment.distillation.control
+    recipe = "labels" if not runs else "distilled" if control == "none" else control
+    wants_unlabelled = bool(runs) and experiment.distillation.unlabelled_batch > 0
+    unlabelled = split.unlabelled if wants_unlabelled else ()
+    if wants_unlabelled and not unlabelled:
+        raise bad_input(archive.path, "number of unlabelled recordings", 0, "some, or unlabelled_batch=0")
     described = [{"folder": str(run.folder), "network": run.network.name, "sha256": run.weights} for run in runs]
     if start_run(folder, experiment, role, archive, split, described):
         console.print(f"{folder}: is finished already")
         return
     started = time.perf_counter()
-    unlabelled = split.unlabelled if runs and experiment.distillation.unlabelled_batch else ()
-    if runs and experiment.distillation.unlabelled_batch and not unlabelled:
-        raise bad_input(archive.path, "number of unlabelled recordings", 0, "some, or unlabelled_batch=0")
     options = experiment.teacher if role == "teacher" else experiment.student
     network = _fresh_network(experiment, role, archive, split.train)
     answers = _answers(archive, runs, [*split.train, *unlabelled], quiet) if runs else None
-    sampler = StepSampler(
-        len(split.train),
-        len(unlabelled),
-        options.training.batch_size,
-        experiment.distillation.unlabelled_batch,
-        options.training.validate_every,
-        experiment.seed,
+    learner = Learner(
+        network, options.training, options.augmentation, experiment.distillation if runs else None, experiment.seed
     )
+    _fit(
+        learner,
+        _training_loader(experiment, role, archive, split.train, unlabelled, network, answers),
+        _validation_loader(archive, split.validation, network, options.training),
+        options.training,
+        folder,
+        None if quiet else f"{role} {network.name} {recipe}",
+    )
+    seconds = round(time.perf_counter() - started, 1)
+    write_json(folder / "run.json", {"role": role, "recipe": recipe, "seed": experiment.seed, "seconds": seconds})
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+
+def _training_loader(
+    experiment: Experiment,
+    role: Role,
+    archive: Archive,
+    labelled: tuple[str, ...],
+    unlabelled: tuple[str, ...],
+    network: Network,
+    answers: dict[str, np.ndarray] | None,
+) -> DataLoader:
+    """Random crops, step by step; a teacher's are shorter than the clips that it is judged on."""
+    training = (experiment.teacher if role == "teacher" else experiment.student).training
+    seconds = experiment.teacher.crop_seconds if role == "teacher" else experiment.clip_seconds
     clips = TrainingClips(
         archive,
-        (*split.train, *unlabelled),
+        (*labelled, *unlabelled),
         network.streams,
-        _crop_frames(experiment, role, archive),
+        frames_of(seconds, archive.rig.frame_rate),
         experiment.seed,
         role == "student" and experiment.student.augmentation.other_microphones,
         answers,
     )
-    validation = EvaluationClips(
-        archive, all_clips(archive, split.validation, network.specification.clip_frames), network.streams
+    sampler = StepSampler(
+        len(labelled),
+        len(unlabelled),
+        training.batch_size,
+        experiment.distillation.unlabelled_batch,
+        training.validate_every,
+        experiment.seed,
     )
-    learner = Learner(
-        network, options.training, options.augmentation, experiment.distillation if runs else None, experiment.seed
-    )
-    workers = options.training.workers
-    title = f"{role} {network.name} {recipe}"
-    _fit(
-        learner,
-        DataLoader(clips, batch_sampler=step_batches(sampler), num_workers=workers),
-        DataLoader(validation, batch_size=options.training.batch_size, num_workers=workers),
-        options.training,
-        folder,
-        None if quiet else title,
-    )
-    run = {
-        "role": role,
-        "recipe": recipe,
-        "seed": experiment.seed,
-        "seconds": round(time.perf_counter() - started, 1),
-    }
-    write_json(folder / "run.json", run)
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    return DataLoader(clips, batch_sampler=step_batches(sampler), num_workers=training.workers)
+
+
+def _validation_loader(
+    archive: Archive, recordings: tuple[str, ...], network: Network, training: Training
+) -> DataLoader:
+    clips = all_clips(archive, recordings, network.specification.clip_frames)
+    dataset = EvaluationClips(archive, clips, network.streams)
+    return DataLoader(dataset, batch_size=training.batch_size, num_workers=training.workers)
 
 
 class _Keeper(Callback):
@@ -192,11 +205,6 @@ def _in_bf16(precision: str) -> bool:
     return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else cpu_multiplies_bf16()
 
 
-def _crop_frames(experiment: Experiment, role: Role, archive: Archive) -> int:
-    seconds = experiment.teacher.crop_seconds if role == "teacher" else experiment.clip_seconds
-    return frames_of(seconds, archive.rig.frame_rate)
-
-
 def _fresh_network(experiment: Experiment, role: Role, archive: Archive, recordings: tuple[str, ...]) -> Network:
     """A network drawn from the experiment's seed, its input statistics taken from the training side."""
     options = experiment.teacher if role == "teacher" else experiment.student
@@ -222,7 +230,7 @@ def _fresh_network(experiment: Experiment, role: Role, archive: Archive, recordi
     return network
 
 
-def _answers(archive: Archive, teachers: list[TeacherRun], recordings: list[str], quiet: bool) -> dict:
+def _answers(archive: Archive, teachers: list[TeacherRun], recordings: list[str], quiet: bool) -> dict[str, np.ndarray]:
     if quiet:
         return teacher_logits(archive, teachers, recordings)
     with progress_bar("teacher's answers", len(recordings)) as advance:
