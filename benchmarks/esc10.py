@@ -1,6 +1,6 @@
 """The main job on real sounds: ESC-10 in front of a simulated rig, official folds.
 
-    acoustill simulate archives/esc10 --sounds DIR --unlabelled 200 --jobs 2
+    acoustill simulate archives/esc10 --seconds 5 --sounds DIR --unlabelled 160 --jobs 2
     python benchmarks/esc10.py archives/esc10 --out runs/esc10
 
 trains, for each fold, the teacher, the student on labels alone, the distilled student and its controls, and
@@ -15,6 +15,7 @@ import json
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -48,15 +49,7 @@ def main() -> None:
             evaluate_run(folder)
             folders.append(folder)
     summary = write_report(folders, arguments.out / "report.html")
-    for group in summary["groups"]:
-        low, high = group["all"]["interval"]
-        print(f"{group['name']:44s} {group['all']['value']:.3f} [{low:.3f}, {high:.3f}] n = {group['all']['n']}")
-    for comparison in summary["comparisons"]:
-        difference = comparison["difference"]
-        print(
-            f"{comparison['of']} - {comparison['against']} ({comparison['part']}): "
-            f"{difference['value']:+.3f} {difference['interval']} p_holm = {comparison['p_holm']}"
-        )
+    print("\n".join(lines(summary)))
     if arguments.results:
         summary["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__.split('+')[0]}"
         for group in summary["groups"]:
@@ -65,6 +58,23 @@ def main() -> None:
                     [row.recording, row.start, row.label, row.predicted] for row in read_predictions(run["folder"])
                 ]
         arguments.results.write_text(json.dumps(summary) + "\n")
+
+
+def lines(summary: dict[str, Any]) -> list[str]:
+    """The figures of a summary, one a line."""
+    found = []
+    for group in summary["groups"]:
+        low, high = group["all"]["interval"]
+        found.append(f"{group['name']:34s} {group['all']['value']:.3f} [{low:.3f}, {high:.3f}] n = {group['all']['n']}")
+        for scenario, estimate in group["by_scenario"].items():
+            low, high = estimate["interval"]
+            found.append(f"  {scenario:32s} {estimate['value']:.3f} [{low:.3f}, {high:.3f}] n = {estimate['n']}")
+    for comparison in summary["comparisons"]:
+        low, high = comparison["difference"]["interval"]
+        pair = f"{comparison['of']} - {comparison['against']}"
+        value = comparison["difference"]["value"]
+        found.append(f"{pair:66s} {value:+.3f} [{low:+.3f}, {high:+.3f}] p = {comparison['p_holm']:.4f}")
+    return found
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""No figure in the documentation is typed in by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks.esc10 import lines
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_figures_of_esc10_are_those_of_the_results() -> None:
+    summary = json.loads((ROOT / "benchmarks/results/esc10.json").read_text())
+    page = (ROOT / "docs/figures.md").read_text()
+    for line in lines(summary):
+        assert line in page
+
+
+def test_accuracies_follow_from_the_kept_rows() -> None:
+    summary = json.loads((ROOT / "benchmarks/results/esc10.json").read_text())
+    for group in summary["groups"]:
+        rows = [row for run in group["runs"] for row in run["rows"]]
+        right = sum(label == predicted for _, _, label, predicted in rows)
+        assert round(right / len(rows), 4) == group["all"]["value"]
+        assert len(rows) == group["all"]["n"] == 400
