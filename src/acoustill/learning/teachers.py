@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from acoustill.archive.archive import Archive, Recording
-from acoustill.archive.clips import Clip, read_clip
+from acoustill.archive.clips import Clip, audible, read_clip
 from acoustill.archive.protocols import Split
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, replacing
 from acoustill.learning.runs import Run
 from acoustill.models.network import FrameNetwork
 from acoustill.models.store import load_network
+from acoustill.rig.rig import Rig
 
 BLOCK_FRAMES = 240
 CONTEXT_FRAMES = 24  # more than any network here looks ahead or back
@@ -126,21 +127,22 @@ def _kept_logits(archive: Archive, teacher: TeacherRun, recording: str) -> np.nd
         if kept.shape != shape:
             raise AcoustillError(f"{path}: holds {kept.shape}, expected {shape}; delete it to have it computed anew")
         return kept
-    logits = _frame_logits(opened, teacher.network)
+    logits = _frame_logits(opened, teacher.network, archive.rig)
     with replacing(path) as beside, beside.open("wb") as file:
         np.save(file, logits, allow_pickle=False)
     return logits
 
 
 @torch.no_grad()
-def _frame_logits(recording: Recording, network: FrameNetwork) -> np.ndarray:
+def _frame_logits(recording: Recording, network: FrameNetwork, rig: Rig) -> np.ndarray:
     """Logits of a whole recording, block by block; each block has context on both sides."""
     frames, samples = recording.entry.frames, network.specification.samples_per_frame
+    heard = audible(recording, rig)[0] if "audio" in network.streams else 0
     parts = []
     for start in range(0, frames, BLOCK_FRAMES):
         first, last = max(0, start - CONTEXT_FRAMES), min(frames, start + BLOCK_FRAMES + CONTEXT_FRAMES)
         clip = Clip(recording.entry.id, first, last - first)
-        views = read_clip(recording, clip, network.streams, samples)
+        views = read_clip(recording, clip, network.streams, samples, heard)
         logits = network.frame_logits({stream: torch.from_numpy(view)[None] for stream, view in views.items()})[0]
         parts.append(logits[start - first : start - first + BLOCK_FRAMES].numpy())
     return np.concatenate(parts)[:frames]
