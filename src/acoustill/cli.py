@@ -156,11 +156,12 @@ def validate(archive: Annotated[Path, typer.Argument(help="The archive's folder.
     from acoustill.archive import Archive, validate_archive
     from acoustill.jobs import progress_bar
 
-    with progress_bar("validating", len(Archive(archive))) as advance:
+    recordings = len(Archive(archive))
+    with progress_bar("validating", recordings) as advance:
         problems = validate_archive(archive, advance)
     for problem in problems:
         typer.echo(f"{problem.recording}: {problem.what}")
-    typer.echo(f"{archive}: {len(problems)} problems in {len(Archive(archive))} recordings")
+    typer.echo(f"{archive}: {len(problems)} problems in {recordings} recordings")
     if problems:
         raise typer.Exit(1)
 

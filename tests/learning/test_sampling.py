@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from acoustill.archive import Archive
@@ -65,3 +66,13 @@ def test_teacher_and_student_see_the_same_instant(small_archive: Path) -> None:
         assert torch.equal(
             seen[draw]["views"]["image"], torch.from_numpy(np.array(recording.image[start : start + 12]))
         )
+
+
+def test_only_so_many_recordings_stay_open(small_archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acoustill.learning.sampling.OPEN_RECORDINGS", 3)
+    archive = Archive(small_archive)
+    clips = TrainingClips(archive, tuple(archive.entries), ["audio", "image"], 12, seed=0)
+    first = [clips[draw]["views"]["audio"] for draw in StepSampler(len(clips), 0, len(clips), 0, 1, seed=0)]
+    again = [clips[draw]["views"]["audio"] for draw in StepSampler(len(clips), 0, len(clips), 0, 1, seed=0)]
+    assert len(clips._open) == 3
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))

@@ -130,8 +130,9 @@ def _group(name: str, members: list[Evaluated], classes: list[str]) -> dict[str,
         units = [unit for unit, _ in _rated(members, belongs)]
         summary[part] = accuracy_interval(units).to_json() if units else None
     summary["recording"] = accuracy_interval(_recording_units(members)).to_json()
+    rated = _rated(members)
     summary["by_scenario"] = {
-        scenario: accuracy_interval([unit for unit, row in _rated(members) if str(row.scenario) == scenario]).to_json()
+        scenario: accuracy_interval([unit for unit, row in rated if str(row.scenario) == scenario]).to_json()
         for scenario in scenarios
     }
     summary["confusion"] = [
@@ -195,9 +196,10 @@ def _comparisons(groups: dict[str, list[Evaluated]]) -> list[dict[str, Any]]:
     found = []
     for i, against in enumerate(names):
         for of in names[i + 1 :]:
+            whole = len(_differences(groups[of], groups[against]))
             for part, belongs in PARTS.items():
                 units = _differences(groups[of], groups[against], belongs)
-                if not units or (part != "all" and len(units) == len(_differences(groups[of], groups[against]))):
+                if not units or (part != "all" and len(units) == whole):
                     continue
                 difference = paired_difference(units)
                 found.append(

@@ -13,6 +13,8 @@ from acoustill.archive.archive import Archive, Recording
 from acoustill.archive.clips import Clip, audible, random_clip, read_clip
 from acoustill.learning.objectives import UNLABELLED
 
+OPEN_RECORDINGS = 256
+
 
 class Draw(NamedTuple):
     """One clip of one step: which recording, and from what its crop is drawn."""
@@ -73,7 +75,37 @@ def step_batches(sampler: StepSampler) -> BatchSampler:
     return BatchSampler(sampler, sampler.draws_per_step, drop_last=False)  # type: ignore[arg-type]
 
 
-class TrainingClips(Dataset[dict[str, Any]]):
+class _Clips(Dataset[dict[str, Any]]):
+    """What random and given clips share: how one is read, and which recordings are kept open."""
+
+    def __init__(self, archive: Archive, streams: Sequence[str]) -> None:
+        self.archive = archive
+        self.streams = tuple(streams)
+        self.numbers = {label: number for number, label in enumerate(archive.classes)}
+        self._open: dict[str, Recording] = {}
+
+    def _read(self, clip: Clip, rng: np.random.Generator | None = None) -> dict[str, Any]:
+        """Views and label of a clip, heard by the first microphone that works, or by any if there is an rng."""
+        recording = self._recording(clip.recording)
+        microphones = audible(recording, self.archive.rig) if "audio" in self.streams else [0]
+        heard = microphones[0] if rng is None else microphones[int(rng.integers(len(microphones)))]
+        views = read_clip(recording, clip, self.streams, self.archive.rig.samples_per_frame, heard)
+        label = recording.entry.label
+        return {
+            "views": {stream: torch.from_numpy(view) for stream, view in views.items()},
+            "label": torch.tensor(UNLABELLED if label is None else self.numbers[label]),
+        }
+
+    def _recording(self, recording: str) -> Recording:
+        """Kept open, so that not every clip reads a sidecar, but not all: each holds file descriptors."""
+        if recording not in self._open:
+            if len(self._open) >= OPEN_RECORDINGS:
+                del self._open[next(iter(self._open))]
+            self._open[recording] = self.archive[recording]
+        return self._open[recording]
+
+
+class TrainingClips(_Clips):
     """Random synchronous crops, with the label and the teachers' answers for the same instants.
 
     Args:
@@ -101,16 +133,12 @@ class TrainingClips(Dataset[dict[str, Any]]):
         other_microphones: bool = False,
         teacher_logits: dict[str, np.ndarray] | None = None,
     ) -> None:
+        super().__init__(archive, streams)
         self.entries = archive.with_streams(recordings, streams)
-        self.numbers = {label: number for number, label in enumerate(archive.classes)}
-        self.archive = archive
-        self.samples_per_frame = archive.rig.samples_per_frame
-        self.streams = tuple(streams)
         self.frames = frames
         self.seed = seed
         self.other_microphones = other_microphones
         self.teacher_logits = teacher_logits
-        self._open: dict[str, Recording] = {}
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -119,25 +147,14 @@ class TrainingClips(Dataset[dict[str, Any]]):
         entry = self.entries[draw.recording]
         rng = np.random.default_rng((self.seed, 1, draw.step, draw.position))
         clip = random_clip(entry, self.frames, rng)
-        recording = self._recording(entry.id)
-        microphones = audible(recording, self.archive.rig) if "audio" in self.streams else [0]
-        heard = microphones[int(rng.integers(len(microphones)))] if self.other_microphones else microphones[0]
-        views = read_clip(recording, clip, self.streams, self.samples_per_frame, heard)
-        label = UNLABELLED if entry.label is None else self.numbers[entry.label]
-        sample = {"views": _tensors(views), "label": torch.tensor(label)}
+        sample = self._read(clip, rng if self.other_microphones else None)
         if self.teacher_logits is not None:
             seen = self.teacher_logits[entry.id][:, clip.start : clip.start + clip.frames]
             sample["teachers"] = torch.from_numpy(seen.mean(axis=1))
         return sample
 
-    def _recording(self, recording: str) -> Recording:
-        """Kept open: a sidecar is read and checked once a process, not once a clip."""
-        if recording not in self._open:
-            self._open[recording] = self.archive[recording]
-        return self._open[recording]
 
-
-class EvaluationClips(Dataset[dict[str, Any]]):
+class EvaluationClips(_Clips):
     """Given clips in order, heard by the first microphone that is not broken.
 
     Args:
@@ -147,25 +164,12 @@ class EvaluationClips(Dataset[dict[str, Any]]):
     """
 
     def __init__(self, archive: Archive, clips: list[Clip], streams: Sequence[str]) -> None:
+        super().__init__(archive, streams)
         archive.with_streams({clip.recording for clip in clips}, streams)
-        self.archive = archive
         self.clips = clips
-        self.streams = tuple(streams)
-        self.samples_per_frame = archive.rig.samples_per_frame
-        self.numbers = {label: number for number, label in enumerate(archive.classes)}
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        clip = self.clips[index]
-        recording = self.archive[clip.recording]
-        heard = audible(recording, self.archive.rig)[0] if "audio" in self.streams else 0
-        label = recording.entry.label
-        number = UNLABELLED if label is None else self.numbers[label]
-        views = read_clip(recording, clip, self.streams, self.samples_per_frame, heard)
-        return {"views": _tensors(views), "label": torch.tensor(number)}
-
-
-def _tensors(views: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    return {stream: torch.from_numpy(view) for stream, view in views.items()}
+        return self._read(self.clips[index])

@@ -43,7 +43,7 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
 
     Raises:
         AcoustillError: if the run is not finished, holds no teacher, or one of other classes or other images;
-            or if the teacher learnt from labels that the student's validation or test side must not know.
+            or if the teacher learnt from what its student is tested on, or is to meet there for the first time.
     """
     folder = Path(folder)
     run = Run(folder)
@@ -62,8 +62,8 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
 
 
 def _refuse_leak(run: Run, archive: Archive, split: Split) -> None:
-    """Refuses a teacher that learnt from the student's judges, or from subjects or scenarios held from it."""
-    there = run.open_archive()
+    """Refuses a teacher that learnt from the student's test side, or from subjects or scenarios held from it."""
+    there = archive if run.archive_id == archive.id else run.open_archive()
     taught = [there.entries[recording] for recording in (*run.split.train, *run.split.validation)]
     learnt = [archive.entries[recording] for recording in (*split.train, *split.validation)]
     tested = [archive.entries[recording] for recording in split.test]
@@ -74,9 +74,9 @@ def _refuse_leak(run: Run, archive: Archive, split: Split) -> None:
                 f"{run.folder}: the teacher learnt from {entry.id}, which its student is tested on; "
                 "train it with the same protocol and fold"
             )
-    for name, value_of in (("subject", lambda entry: entry.subject), ("scenario", lambda entry: entry.scenario)):
-        held = {value_of(entry) for entry in tested} - {value_of(entry) for entry in learnt} - {None}
-        known = sorted(held & {value_of(entry) for entry in taught})
+    for name in ("subject", "scenario"):
+        held = {getattr(entry, name) for entry in tested} - {getattr(entry, name) for entry in learnt} - {None}
+        known = sorted(held & {getattr(entry, name) for entry in taught})
         if known:
             raise AcoustillError(
                 f"{run.folder}: the teacher learnt from {name} {known[0]!r}, which is held from its student; "

@@ -158,12 +158,10 @@ def spread_microphones(rig: Rig, count: int) -> list[int]:
         >>> len(spread_microphones(preset("uma16"), 4))
         4
     """
-    if not 1 <= count <= rig.channels:
-        raise AcoustillError(f"rig {rig.name}: cannot keep {count} of {rig.channels} microphones")
     if count == rig.channels:
         return list(range(count))
-    working = rig.working[: max(count, len(rig.working))]
-    if count > len(working):
+    working = rig.working
+    if not 1 <= count <= len(working):
         raise AcoustillError(f"rig {rig.name}: cannot keep {count} of {len(working)} working microphones")
     positions = rig.positions_m[working]
     chosen = [int(np.linalg.norm(positions - positions.mean(axis=0), axis=1).argmin())]
