@@ -123,7 +123,7 @@ def image(
 
     `acoustill image take.wav --rig dualcam --out images.npz`
     """
-    from acoustill.imaging.command import image_recording
+    from acoustill.commands.image import image_recording
 
     summary = image_recording(
         recording,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,9 +12,39 @@ from acoustill.errors import bad_input
 
 FORMULATIONS = ("classic", "inverse", "true level", "true location")
 RESEED_BINS = 64
+Points = slice | np.ndarray  # which of the points: a slice or indices
+ALL = slice(None)
 
 
-class DelayAndSum:
+class FilterAndSum(ABC):
+    """A beamformer whose weights do not depend on the sound: y(f, p) = sum over m of w(f, p, m) X(f, m).
+
+    Shapes:
+        positions_m: (M, 3), the microphones.
+        points_m: (P, 3), the points steered to.
+    """
+
+    positions_m: np.ndarray
+    points_m: np.ndarray
+
+    @abstractmethod
+    def at(self, frequency_hz: float, points: Points = ALL) -> np.ndarray:
+        """Weights at one frequency, computed in float64.
+
+        Args:
+            frequency_hz: above 0.
+            points: which of the points; all by default.
+
+        Shapes:
+            Output: (points, M) complex128.
+        """
+
+    @abstractmethod
+    def identity(self) -> dict[str, object]:
+        """Everything the weights follow from: numbers, strings and arrays, for a hash of the content."""
+
+
+class DelayAndSum(FilterAndSum):
     """Delay-and-sum weights for point sources at known places.
 
     The weight of microphone m for point p at wave number k is A_m exp(+jk (r_m - r_0)), where r_m is the
@@ -64,17 +95,18 @@ class DelayAndSum:
             "true level": 1 / (to_microphones * to_reference * inverse_squares),
             "true location": 1 / (to_microphones * np.sqrt(count * inverse_squares)),
         }
+        self.positions_m, self.points_m = positions_m, points_m
         self._amplitudes = amplitudes[formulation]
         self._delays_s = (to_microphones - to_reference) / speed_of_sound
 
-    def at(self, frequency_hz: float) -> np.ndarray:
-        """Weights at one frequency, computed in float64.
+    def at(self, frequency_hz: float, points: Points = ALL) -> np.ndarray:
+        """See `FilterAndSum.at`."""
+        turns = np.remainder(frequency_hz * self._delays_s[points], 1.0)
+        return self._amplitudes[points] * np.exp(2j * np.pi * turns)
 
-        Shapes:
-            Output: (P, M) complex128.
-        """
-        turns = np.remainder(frequency_hz * self._delays_s, 1.0)
-        return self._amplitudes * np.exp(2j * np.pi * turns)
+    def identity(self) -> dict[str, object]:
+        """See `FilterAndSum.identity`."""
+        return {"beamformer": "delay-and-sum", "amplitudes": self._amplitudes, "delays_s": self._delays_s}
 
     def sweep(self, first_hz: float, step_hz: float, count: int) -> Iterator[torch.Tensor]:
         """Weights at evenly spaced frequencies, one after the other.
