@@ -8,7 +8,10 @@ import pytest
 from acoustill.cli import app
 from acoustill.version import __version__
 
-COMMANDS = ["simulate", "image", "validate", "train", "distill", "evaluate", "report", "demo"]
+COMMANDS = [
+    "simulate", "validate", "image", "map", "overlay", "listen", "calibrate", "train", "distill", "evaluate", "report",
+    "demo",
+]  # fmt: skip
 
 
 def test_version_needs_no_heavy_import() -> None:
@@ -31,7 +34,7 @@ def test_help_teaches_the_workflow(command) -> None:
     assert ended.status == 0
     places = [ended.out.index(f" {name} ") for name in ("simulate", "train", "distill", "evaluate", "report")]
     assert places == sorted(places)
-    registered = {str(registration.callback.__name__) for registration in app.registered_commands}
+    registered = {one.name or one.callback.__name__ for one in app.registered_commands}
     assert registered == set(COMMANDS)
 
 

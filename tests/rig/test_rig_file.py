@@ -18,13 +18,13 @@ from acoustill.rig.file import rig_to_text
 
 finite = st.floats(-10, 10)
 rigs = st.builds(
-    lambda name, points, broken, turn, place, speed: Rig(
+    lambda name, points, broken, turn, place, speed, lens: Rig(
         name,
         np.array(points),
         48000,
         48000 / 4096,
         tuple(b for b in broken if b < len(points) - 1),
-        Camera(33, 21, (17.3, 19.1), (3.0, 4.0), place, Rotation.from_euler("xyz", turn).as_matrix().tolist()),
+        Camera(33, 21, (17.3, 19.1), (3.0, 4.0), place, Rotation.from_euler("xyz", turn).as_matrix().tolist(), lens),
         speed,
     ),
     st.text(min_size=1, max_size=20),
@@ -35,6 +35,7 @@ rigs = st.builds(
     st.tuples(finite, finite, finite),
     st.tuples(finite, finite, finite),
     st.floats(300, 1500),
+    st.one_of(st.just(()), st.tuples(*[st.floats(0, 0.01)] * 4), st.tuples(*[st.floats(0, 0.01)] * 5)),
 )
 
 
@@ -43,7 +44,7 @@ def assert_same(one: Rig, other: Rig) -> None:
     assert (one.name, one.sample_rate, one.frame_rate, one.broken, one.speed_of_sound) == (
         other.name, other.sample_rate, other.frame_rate, other.broken, other.speed_of_sound
     )  # fmt: skip
-    for name in ("width", "height", "focal_px", "principal_point_px", "position_m"):
+    for name in ("width", "height", "focal_px", "principal_point_px", "position_m", "distortion"):
         assert tuple(np.atleast_1d(getattr(one.camera, name))) == tuple(np.atleast_1d(getattr(other.camera, name)))
     np.testing.assert_array_equal(one.camera.rotation, other.camera.rotation)
 
@@ -61,6 +62,20 @@ def test_presets_survive_the_file(name: str, tmp_path: Path) -> None:
     save_rig(preset(name), tmp_path / "rig.yaml")
     assert_same(load_rig(tmp_path / "rig.yaml"), preset(name))
     assert_same(load_rig(name), preset(name))
+
+
+def test_files_without_distortion_stay_as_they_were(tmp_path: Path) -> None:
+    text = rig_to_text(preset("dualcam"))
+    assert "distortion" not in text
+    (tmp_path / "rig.yaml").write_text(text)
+    assert load_rig(tmp_path / "rig.yaml").camera.distortion == ()
+
+
+def test_distortion_is_read_in_the_order_of_opencv(tmp_path: Path) -> None:
+    described = yaml.safe_load(rig_to_text(preset("uma16")))
+    described["camera"]["distortion"] = [-0.1, 0.02, 0.001, -0.002, 0]
+    (tmp_path / "rig.yaml").write_text(yaml.safe_dump(described))
+    assert load_rig(tmp_path / "rig.yaml").camera.distortion == (-0.1, 0.02, 0.001, -0.002, 0.0)
 
 
 def with_geometry(folder: Path, name: str, content: str) -> Path:
@@ -100,6 +115,10 @@ def test_a_channel_column_is_followed_or_refused(tmp_path: Path) -> None:
         ({"camera": None}, "camera is None: Input should be"),
         ({"camera": {"width": 3}}, "camera.height is missing"),
         ({"name": 5}, "name is 5: Input should be a valid string"),
+        (
+            {"camera": {"width": 3, "height": 2, "focal_px": [1, 1], "principal_point_px": [1, 1], "distortion": "x"}},
+            "camera.distortion is 'x': Input should be a valid tuple",
+        ),
     ],
 )
 def test_fields_that_cannot_be_used_are_named(change: dict[str, object], complaint: str, tmp_path: Path) -> None:

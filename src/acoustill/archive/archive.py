@@ -14,7 +14,7 @@ from acoustill.archive.entry import FORMAT, VERSION, Entry, Sidecar, StreamFile
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, first_problem, json_hash, read_json, read_json_lines
 from acoustill.imaging.grid import Grid
-from acoustill.imaging.imager import ImageSpecification
+from acoustill.imaging.specification import ImageSpecification
 from acoustill.rig.file import load_rig
 from acoustill.rig.rig import Rig
 

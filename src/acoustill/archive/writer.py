@@ -16,7 +16,7 @@ from acoustill.archive.entry import FORMAT, STREAMS, VERSION, Entry, Sidecar, St
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, first_problem, replacing_folder, write_json, write_json_lines, write_text
 from acoustill.imaging.grid import Grid
-from acoustill.imaging.imager import ImageSpecification
+from acoustill.imaging.specification import ImageSpecification
 from acoustill.rig.file import rig_to_text
 from acoustill.rig.rig import Rig
 from acoustill.version import __version__

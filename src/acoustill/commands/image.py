@@ -2,94 +2,208 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from acoustill.archive.archive import Recording
+from acoustill.archive.writer import create_archive, finish_archive
+from acoustill.commands.arguments import bar, numbers
+from acoustill.commands.image_outputs import Output, nothing, npy_output, npz_output, recording_output, video_output
+from acoustill.commands.recording_ids import recording_ids
+from acoustill.commands.setting import Setting
+from acoustill.commands.takes import BLOCK_FRAMES
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.files import replacing
-from acoustill.imaging.grid import camera_grid, extent_grid
-from acoustill.imaging.imager import Imager, ImageSpecification
+from acoustill.files import file_hash, json_hash
+from acoustill.imaging.bands import lowest_resolved_hz
+from acoustill.imaging.imager import Imager
 from acoustill.imaging.mel import LOWEST_HZ
 from acoustill.imaging.peaks import find_peaks
-from acoustill.imaging.signals import check_signals, read_signals
-from acoustill.rig.file import load_rig
-from acoustill.rig.geometry import read_geometry
+from acoustill.imaging.signals.opening import checked_blocks
+from acoustill.imaging.signals.source import SignalSource
+from acoustill.imaging.specification import ImageSpecification
+from acoustill.jobs import SetAside
 from acoustill.rig.rig import Rig
 
+OUTPUTS = "a file name that ends in .npz, .npy or .mp4, or a folder (a name without an ending)"
 
-def image_recording(
-    recording: Path,
-    *,
-    rig: str | None,
-    geometry: Path | None,
-    distance_m: float,
-    extent: str | None,
-    grid: str,
-    frame_samples: int,
-    features: str,
-    band: str | None,
-    peaks: int,
-    range_db: float,
-    out: Path | None,
-) -> dict[str, Any]:
-    """Images of a sound file and its strongest sources; see `acoustill image --help` for the arguments.
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """The options of `acoustill image`; see its `--help`."""
+
+    setting: Setting
+    features: str = "mfcc"
+    beamformer: str = "delay-and-sum"
+    white_noise_gain_db: float = 6.0
+    band: str | None = None
+    path: str | None = None
+    tolerance: float | None = None
+    device: str = "cpu"
+    threads: int | None = None
+    peaks: int = 5
+    range_db: float = 10.0
+    out: Path | None = None
+
+
+def image_recordings(recordings: Sequence[Path], options: ImageOptions) -> tuple[list[dict[str, Any]], list[SetAside]]:
+    """Images of recordings and their strongest sources, in bounded memory.
 
     Returns:
-        A JSON object: `peaks` (see `Peak.to_json`), `frames`, `rows`, `columns`, `channels`, `out`.
+        For each recording a JSON object: `recording`, `frames`, `rows`, `columns`, `channels`, `peaks` (see
+        `Peak.to_json`), `scaling`, `out`, and whether it `was_there` already. And, if there are several, those
+        that could not be imaged.
 
     Raises:
-        AcoustillError: if an argument or the file cannot be used.
+        AcoustillError: if an argument cannot be used, or if no recording can.
     """
-    if (rig is None) == (geometry is None):
-        raise AcoustillError("image: give either --rig or --geometry")
-    if out is not None and out.suffix != ".npz":
-        raise bad_input("image", "--out", str(out), "a file name that ends in .npz")
-    signals, rate = read_signals(recording)
-    if rig is not None:
-        array = load_rig(rig)
-    else:
-        assert geometry is not None
-        positions, channels = read_geometry(geometry)
-        if max(channels) >= len(signals):
-            found = f"{len(signals)}"
-            raise bad_input(recording, "number of channels", found, f"at least {max(channels) + 1}, as {geometry} says")
-        array = Rig(geometry.stem, positions, rate, rate / frame_samples)
-        signals = signals[channels]
-    check_signals(signals, rate, array, recording)
-    columns, rows = _numbers(grid, "--grid", "x", 2, int)
-    if extent is not None:
-        x_min, x_max, y_min, y_max = _numbers(extent, "--extent", ",", 4, float)
-        pixels = extent_grid((x_min, x_max, y_min, y_max), int(rows), int(columns), distance_m)
-    elif rig is not None:
-        pixels = camera_grid(array.camera, int(rows), int(columns), distance_m)
-    else:
-        raise AcoustillError("image: --geometry has no camera; give --extent x_min,x_max,y_min,y_max")
-    lowest, highest = _numbers(band, "--band", ",", 2, float) if band else (LOWEST_HZ, None)
-    specification = ImageSpecification(features=features, lowest_hz=lowest, highest_hz=highest)  # type: ignore[arg-type]
-    images = Imager(array, pixels, specification).images(signals)
-    found_peaks = find_peaks(images.energy.mean(axis=0), pixels, peaks, range_db)
-    if out is not None:
-        with replacing(out) as beside, beside.open("wb") as file:
-            np.savez(file, images=images.features, energy=images.energy, points_m=pixels.points_m)
-    return {
-        "recording": str(recording),
-        "frames": len(images.energy),
-        "rows": pixels.rows,
-        "columns": pixels.columns,
-        "channels": images.features.shape[-1],
-        "peaks": [peak.to_json() for peak in found_peaks],
-        "out": None if out is None else str(out),
-    }
-
-
-def _numbers(text: str, option: str, separator: str, count: int, kind: type) -> list[Any]:
-    parts = text.split(separator)
+    if not options.range_db > 0:
+        raise bad_input("image", "range", f"{options.range_db} dB", "a positive number of decibels")
+    kind = _output_kind(options.out)
+    if len(recordings) > 1 and kind not in ("folder", "nothing"):
+        raise bad_input("image", "--out", f"{options.out} for {len(recordings)} recordings", "a folder")
+    ids = recording_ids(list(recordings)) if kind == "folder" else [path.name for path in recordings]
+    was_there = options.out is not None and options.out.exists()
+    work = _Work(options, kind)
+    summaries, aside = [], []
     try:
-        values = [kind(part) for part in parts]
-    except ValueError:
-        values = []
-    if len(values) != count:
-        raise bad_input("image", option, repr(text), f"{count} numbers separated by {separator!r}")
-    return values
+        for path, recording in zip(recordings, ids, strict=True):
+            try:
+                summaries.append(work.image(path, recording))
+            except AcoustillError as error:
+                if len(recordings) == 1:
+                    raise
+                aside.append(SetAside(str(path), str(error)))
+        if not summaries:
+            raise AcoustillError(f"image: none of {len(recordings)} recordings can be imaged; {aside[0].why}")
+        if kind == "folder":
+            assert options.out is not None
+            finish_archive(options.out)
+    except AcoustillError:
+        if kind == "folder" and options.out is not None and not was_there and not summaries:
+            shutil.rmtree(options.out, ignore_errors=True)
+        raise
+    return summaries, aside
+
+
+class _Work:
+    """Images recordings with one imager after the other; makes the rig's only once."""
+
+    def __init__(self, options: ImageOptions, kind: str) -> None:
+        self.options, self.kind = options, kind
+        self._rig = options.setting.load_rig()
+        self._imager: Imager | None = None
+
+    def image(self, path: Path, recording: str) -> dict[str, Any]:
+        options = self.options
+        source, rig = self._open(path)
+        blocks = checked_blocks(source, rig, BLOCK_FRAMES * rig.samples_per_frame)
+        if self._imager is None or self._imager.rig is not rig:
+            grid = options.setting.pixels(rig)
+            # A video shows places, for which the lowest frequencies are of no use.
+            lowest = lowest_resolved_hz(rig, grid) if self.kind == "mp4" else LOWEST_HZ
+            highest = None
+            if options.band is not None:
+                lowest, highest = numbers(options.band, "image", "--band", ",", 2, float)
+            specification = ImageSpecification(
+                features=options.features,  # type: ignore[arg-type]
+                lowest_hz=lowest,
+                highest_hz=highest,
+                beamformer=options.beamformer,
+                white_noise_gain_db=options.white_noise_gain_db,
+            )
+            self._imager = Imager(
+                rig,
+                grid,
+                specification,
+                path=options.path,
+                tolerance=options.tolerance,
+                device=options.device,
+                threads=options.threads,
+            )
+        imager = self._imager
+        frames = source.samples // rig.samples_per_frame
+        total = np.zeros((imager.grid.rows, imager.grid.columns))
+        output = self._output(path, recording, source, imager, frames)
+        if output is not None:
+            with output as out, bar(f"imaging {recording}", frames) as advance:
+                for images in imager.stream(_heard(blocks, out.hear)):
+                    out.see(images)
+                    total += images.energy.sum(axis=0, dtype=np.float64)
+                    for _ in range(len(images.energy)):
+                        advance()
+        peaks = [] if output is None else find_peaks(total / frames, imager.grid, options.peaks, options.range_db)
+        return {
+            "recording": str(path),
+            "frames": frames,
+            "rows": imager.grid.rows,
+            "columns": imager.grid.columns,
+            "channels": imager.channels,
+            "scaling": source.scaling,
+            "peaks": [peak.to_json() for peak in peaks],
+            "out": None if options.out is None else str(options.out),
+            "was_there": output is None,
+        }
+
+    def _open(self, path: Path) -> tuple[SignalSource, Rig]:
+        source, rig = self.options.setting.open(path, self._rig)
+        if self._imager is None or self._rig is not None:
+            return source, rig
+        known = self._imager.rig
+        if known.sample_rate == rig.sample_rate:  # of the same geometry: the imager can be used again
+            return source, known
+        if self.kind == "folder":
+            raise bad_input(path, "sample rate", f"{rig.sample_rate} Hz", f"{known.sample_rate} Hz, as of the others")
+        return source, rig
+
+    def _output(
+        self, path: Path, recording: str, source: SignalSource, imager: Imager, frames: int
+    ) -> AbstractContextManager[Output] | None:
+        """What takes the images; None if the archive has them already."""
+        out = self.options.out
+        if out is None:
+            return nothing()
+        if self.kind in ("npz", "npy"):
+            return npz_output(out, imager) if self.kind == "npz" else npy_output(out, imager, frames)
+        if self.kind == "mp4":
+            if self.options.setting.extent is not None:
+                raise AcoustillError("image: a video shows the camera's view; give --out x.mp4 without --extent")
+            return video_output(out, imager, frames)
+        maker = {"command": "image"}
+        create_archive(out, imager.rig, (imager.specification, imager.grid), maker)
+        provenance = {"imaged": {"source": path.name, "sha256": _content_hash(path)}}
+        stands = out / "recordings" / recording
+        if (stands / "recording.json").is_file():
+            if Recording(stands).sidecar.provenance == provenance:
+                return None
+            raise bad_input(out, f"recording {recording}", "there, of another source", f"a new folder for {path}")
+        return recording_output(out, recording, imager, frames, provenance)
+
+
+def _heard(blocks: Iterator[np.ndarray], hear: Callable[[np.ndarray], None]) -> Iterator[np.ndarray]:
+    for block in blocks:
+        hear(block)
+        yield block
+
+
+def _content_hash(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of a folder's files."""
+    if path.is_file():
+        return file_hash(path)
+    return json_hash([[file.name, file_hash(file)] for file in sorted(path.glob("A_*.npy"))])
+
+
+def _output_kind(out: Path | None) -> str:
+    """`nothing`, `npz`, `npy`, `mp4` or `folder`."""
+    if out is None:
+        return "nothing"
+    if out.suffix in (".npz", ".npy", ".mp4"):
+        return out.suffix[1:]
+    if out.suffix and not out.is_dir():
+        raise bad_input("image", "--out", str(out), OUTPUTS)
+    return "folder"

@@ -25,7 +25,7 @@ from acoustill.evaluation.plots import (
 )
 from acoustill.evaluation.summary import Evaluated, read_evaluated, summarise
 from acoustill.files import write_text
-from acoustill.imaging.overlay import heat_colours
+from acoustill.imaging.video.overlay import heat_colours
 from acoustill.version import __version__
 
 ENOUGH_SUBJECTS = 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from acoustill.errors import bad_input
 from acoustill.rig.camera import Camera
@@ -37,14 +38,56 @@ class Grid:
         return self.points_m.shape[1]
 
 
-def camera_grid(camera: Camera, rows: int, columns: int, distance_m: float) -> Grid:
-    """The points seen at the centres of `rows` x `columns` pixels, in the plane `distance_m` ahead.
+def camera_grid(camera: Camera, rows: int, columns: int, distance_m: float | np.ndarray) -> Grid:
+    """The points seen at the centres of `rows` x `columns` pixels.
+
+    Args:
+        camera: whose frame the pixels cover.
+        rows: height of the image.
+        columns: width of the image.
+        distance_m: along the camera's axis: one number for a plane, or the depth map of a depth camera. A map
+            of any resolution that covers the same frame will do: a pixel gets the median of the readings it
+            covers (the lower of two, so that it never lies between near and far). Readings of 0, NaN or
+            infinity are missing; a pixel that covers no others gets the distance of the nearest that does.
+
+    Shapes:
+        distance_m: a number or (h, w), row 0 at the top of the frame.
 
     Raises:
-        AcoustillError: if a size or the distance is not positive.
+        AcoustillError: if a size or the distance is not positive, or a depth map has no reading.
     """
-    _check_sizes(rows, columns, distance_m)
-    return Grid(camera.unproject(camera.pixels(rows, columns), distance_m))
+    if np.ndim(distance_m) == 0:
+        _check_sizes(rows, columns, float(distance_m))
+        return Grid(camera.unproject(camera.pixels(rows, columns), distance_m))
+    _check_sizes(rows, columns, 1.0)
+    return Grid(camera.unproject(camera.pixels(rows, columns), _sample_depth(np.asarray(distance_m), rows, columns)))
+
+
+def _sample_depth(depth_m: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """A depth map at another resolution, (rows, columns), without gaps."""
+    if depth_m.ndim != 2 or not depth_m.size:
+        raise bad_input("grid", "depth map", f"of shape {depth_m.shape}", "(rows, columns) of metres")
+    depth = depth_m.astype(np.float64)
+    if (depth < 0).any():
+        row, column = np.argwhere(depth < 0)[0]
+        expected = "positive metres, or 0 or NaN where there is no reading"
+        raise bad_input("grid", f"depth map at row {row}, column {column}", depth[row, column], expected)
+    read = np.isfinite(depth) & (depth > 0)
+    if not read.any():
+        raise bad_input("grid", "depth map", "without a reading", "positive metres")
+    sampled = np.full((rows, columns), np.nan)
+    # Whole numbers: the first reading that a pixel touches, and the one after the last.
+    tops, lefts = (range(0, count * size, size) for count, size in zip((rows, columns), depth.shape, strict=True))
+    for row, top in enumerate(tops):
+        across = slice(top // rows, -(-(top + depth.shape[0]) // rows))
+        for column, left in enumerate(lefts):
+            along = slice(left // columns, -(-(left + depth.shape[1]) // columns))
+            covered = depth[across, along][read[across, along]]
+            if len(covered):
+                middle = (len(covered) - 1) // 2
+                sampled[row, column] = np.partition(covered, middle)[middle]
+    nearest = distance_transform_edt(np.isnan(sampled), return_distances=False, return_indices=True)
+    return sampled[tuple(nearest)]
 
 
 def extent_grid(extent_m: tuple[float, float, float, float], rows: int, columns: int, distance_m: float) -> Grid:

@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from acoustill.errors import bad_input
 from acoustill.imaging.grid import Grid, camera_grid
-from acoustill.imaging.mel import LOWEST_HZ, cepstrum_matrix, mel_filterbank
-from acoustill.imaging.signals import check_channels
-from acoustill.imaging.steering import DelayAndSum
+from acoustill.imaging.mel import cepstrum_matrix
+from acoustill.imaging.paths import EnergyPath, ExactPath, SkeletonPath
+from acoustill.imaging.plans import cache_folder, skeleton_for
+from acoustill.imaging.signals.opening import check_channels, check_shape
+from acoustill.imaging.skeleton import TIGHTEST
+from acoustill.imaging.specification import ImageSpecification
+from acoustill.imaging.spectra import FrameSpectra, Workspace
 from acoustill.rig.rig import Rig
 
-Features = Literal["energy", "mel", "mfcc"]
+TOLERANCES = {"exact": 0.0, "skeleton": 1e-4, "bf16": 1e-3}  # of each path, where none is asked for
 FLOOR_PA2 = 1e-12  # 34 dB below the threshold of hearing: no real microphone is that quiet
-
-
-@dataclass(frozen=True)
-class ImageSpecification:
-    """What the channels of an acoustic image are.
-
-    Attributes:
-        features: `energy` (squared pressure of every bin), `mel` (squared pressure in mel bands) or `mfcc`
-            (cepstral coefficients of the bands' levels in decibel re 1 Pa^2).
-        bands: number of mel bands.
-        coefficients: number of cepstral coefficients.
-        lowest_hz: where the first mel band starts; also the lowest frequency of the energy map.
-        highest_hz: where the last ends; None is half the sample rate.
-        formulation: steering formulation, see `DelayAndSum`.
-    """
-
-    features: Features = "mfcc"
-    bands: int = 40
-    coefficients: int = 12
-    lowest_hz: float = LOWEST_HZ
-    highest_hz: float | None = None
-    formulation: str = "classic"
-
-    def to_json(self) -> dict[str, object]:
-        """A JSON object that `ImageSpecification(**object)` reads back."""
-        return asdict(self)
+LOUDEST_PA = 1e18  # of which the square is a number in single precision
+WORKSPACE_BYTES = 100_000_000  # for the spectra of the frames that are imaged at a time
 
 
 class Images(NamedTuple):
@@ -60,65 +42,96 @@ class Images(NamedTuple):
 
 
 class Imager:
-    """Frequency-domain filter-and-sum imaging, exact up to float32 arithmetic.
+    """Frequency-domain filter-and-sum imaging.
 
     Every video frame is one rectangular block of `rig.samples_per_frame` samples. Its one-sided spectrum X,
     without the bin at 0 Hz, gives the squared pressure |w X|^2 2 / N^2 for each pixel's weights w; their sum
-    over bins is the mean square of the steered signal (Parseval), as in Acoular. The bins are visited one by
-    one for all frames of a block: each is one real matrix product, pooled into bands at once, so that neither
-    a table of weights nor the energies of all bins are ever kept.
+    over bins is the mean square of the steered signal (Parseval; the last bin, which a recorder's filter leaves
+    empty, counts twice as in Acoular).
+
+    There are three paths from X to energies:
+
+    - exact: the direct sum, in single precision (relative error below 1e-6);
+    - skeleton: beams in few rows and columns of the image, energies interpolated to the others, to a relative
+      tolerance that is checked when the imager is set up (see `plan_skeleton`);
+    - bf16: the same with beams in bfloat16, relative error below 5e-3; several times faster on processors and
+      GPUs that multiply bfloat16 matrices, slower on others.
+
+    An imager may be used by one thread at a time: frames share its working memory.
 
     Args:
         rig: the array; broken channels are ignored.
         grid: the pixels; None is the camera's field of view, 36 x 48 pixels at 2 m.
         specification: what the channels are.
+        path: exact, skeleton or bf16. None is skeleton for mel and MFCC images and exact for energies of every
+            bin, unless a tolerance asks for the other.
+        tolerance: relative error of skeletons; 1e-4 by default, 1e-3 for bf16. Below 1e-6, or 0, the path is
+            exact.
+        device: where to compute, as torch names it.
+        threads: of the CPU; None leaves torch's setting.
+        keep: whether to keep skeletons on disk, where the next imager of this geometry finds them.
 
     Raises:
-        AcoustillError: if the specification cannot be met at the rig's sample rate.
+        AcoustillError: if the specification cannot be met at the rig's sample rate, the path is unknown or
+            cannot keep the tolerance, or the device is not there.
     """
 
-    def __init__(self, rig: Rig, grid: Grid | None = None, specification: ImageSpecification | None = None) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        grid: Grid | None = None,
+        specification: ImageSpecification | None = None,
+        *,
+        path: str | None = None,
+        tolerance: float | None = None,
+        device: str = "cpu",
+        threads: int | None = None,
+        keep: bool = True,
+    ) -> None:
         self.rig = rig
         self.grid = grid or camera_grid(rig.camera, 36, 48, 2.0)
         self.specification = specification or ImageSpecification()
+        self.path, self.tolerance = _choose_path(path, tolerance, self.specification)
+        self.threads = threads
+        if threads is not None and threads < 1:
+            raise bad_input("imager", "threads", threads, "at least 1")
         block = rig.samples_per_frame
         self.frequencies_hz = np.arange(1, block // 2 + 1) * rig.sample_rate / block
-        spec = self.specification
-        if spec.features not in ("energy", "mel", "mfcc"):
-            raise bad_input("imager", "features", repr(spec.features), "energy, mel or mfcc")
-        highest = rig.sample_rate / 2 if spec.highest_hz is None else spec.highest_hz
-        if not 0 <= spec.lowest_hz < highest <= rig.sample_rate / 2:
-            found = f"{spec.lowest_hz:g} to {highest:g} Hz"
-            raise bad_input("imager", "frequency range", found, f"within 0 to {rig.sample_rate / 2:g} Hz")
-        heard = (self.frequencies_hz >= spec.lowest_hz) & (self.frequencies_hz <= highest)
-        if not heard.any():
-            raise bad_input("imager", "frequency range", "narrower than one bin", "at least one bin in it")
-        if spec.features == "energy":
-            bands = np.eye(len(self.frequencies_hz))
-        else:
-            bands = mel_filterbank(self.frequencies_hz, spec.bands, spec.lowest_hz, highest)
-        self._pooling = np.vstack([bands, heard])
+        self._pooling = self.specification.pooling(self.frequencies_hz, rig.sample_rate)
+        self._workspace = Workspace(_device(device))
+        self._dtype = torch.bfloat16 if self.path == "bf16" else torch.float32
+        self._transform = FrameSpectra(rig.working, block, self._workspace, self._dtype)
         self._cepstrum = None
-        if spec.features == "mfcc":
-            self._cepstrum = torch.from_numpy(cepstrum_matrix(spec.bands, spec.coefficients)).float()
-        self._beamformer = DelayAndSum(
-            rig.positions_m[rig.working],
-            self.grid.points_m.reshape(-1, 3),
-            spec.formulation,
-            rig.speed_of_sound,
-        )
+        if self.specification.features == "mfcc":
+            matrix = 10 / math.log(10) * cepstrum_matrix(self.specification.bands, self.specification.coefficients)
+            self._cepstrum = torch.from_numpy(matrix.T).float().to(self._workspace.device)
+        with self._computing():
+            self._energies = self._energy_path(keep)
+
+    def _energy_path(self, keep: bool) -> EnergyPath:
+        beamformer = self.specification.beamform(self.rig, self.grid.points_m.reshape(-1, 3))
+        bins = len(self.frequencies_hz)
+        if self.specification.features != "energy":
+            bins = int(np.flatnonzero(self._pooling.any(axis=0))[-1]) + 1
+        if self.path == "exact":
+            step_hz = self.rig.sample_rate / self.rig.samples_per_frame
+            return ExactPath(beamformer, step_hz, bins, self._workspace)
+        folder = cache_folder() if keep else None
+        size = self.grid.rows, self.grid.columns
+        groups = skeleton_for(beamformer, *size, self.frequencies_hz[:bins], self.tolerance, folder)
+        return SkeletonPath(groups, self._workspace, self._dtype)
 
     @property
     def channels(self) -> int:
         """C, the channels of an image."""
-        spec = self.specification
-        return {"energy": len(self.frequencies_hz), "mel": spec.bands, "mfcc": spec.coefficients}[spec.features]
+        return self.specification.channels(len(self.frequencies_hz))
 
     @property
     def block_frames(self) -> int:
-        """Frames imaged at a time: few enough that a block's bands stay below about 60 MB."""
-        pixels = self.grid.rows * self.grid.columns
-        return max(1, min(120, int(60e6 / (4 * pixels * len(self._pooling)))))
+        """Frames imaged at a time: few enough that their spectra stay below WORKSPACE_BYTES."""
+        operand = 16 * len(self.rig.working) * (self.rig.samples_per_frame // 2 + 1)
+        bands = 8 * self.grid.rows * self.grid.columns * len(self._pooling)
+        return max(1, min(120, WORKSPACE_BYTES // (operand + bands)))
 
     def __call__(self, signals: np.ndarray) -> np.ndarray:
         """Acoustic images of a recording; samples after the last whole frame are left out.
@@ -134,74 +147,182 @@ class Imager:
 
     def images(self, signals: np.ndarray) -> Images:
         """As calling the imager, and the energy of each pixel beside the features."""
-        parts = list(self.stream([signals]))
-        if not parts:
-            shape = (0, self.grid.rows, self.grid.columns)
-            return Images(np.zeros((*shape, self.channels), np.float32), np.zeros(shape, np.float32))
-        return Images(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        images = self._empty(self._whole_frames(signals))
+        with self._computing():
+            for span, spectra in self._spectra(signals):
+                self._form(spectra, Images(*(part[span] for part in images)))
+        return images
+
+    def energies(self, signals: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Squared pressures of every frequency bin, frame and pixel, whatever the features.
+
+        Shapes:
+            signals: (channels, samples), pascal.
+            out: (F, frames, H, W) float32, C-contiguous; where the result is written, made anew if None.
+            Output: `out`; its frequencies are `frequencies_hz`, up to the last that the features use.
+
+        Raises:
+            AcoustillError: as calling the imager does, and if `out` has another shape or type.
+        """
+        frames = self._whole_frames(signals)
+        shape = (self._energies.bins, frames, self.grid.rows, self.grid.columns)
+        if out is None:
+            out = np.empty(shape, np.float32)
+        elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+            raise bad_input("imager", "out", f"{out.dtype} of shape {out.shape}", f"contiguous float32 {shape}")
+        with self._computing():
+            for span, spectra in self._spectra(signals):
+                self._write_energies(spectra, out[:, span])
+        return out
+
+    def mean_energies(self, signals: np.ndarray) -> np.ndarray:
+        """Squared pressures of every frequency bin and pixel, averaged over the frames.
+
+        Shapes:
+            signals: (channels, samples), pascal.
+            Output: (F, H, W) float32, see `energies`.
+        """
+        frames = self._whole_frames(signals)
+        sums = torch.zeros(self._energies.bins, self.grid.rows, self.grid.columns, device=self._workspace.device)
+        with self._computing():
+            for _, spectra in self._spectra(signals):
+                self._energies.add_up(spectra, sums)
+        return (sums / max(1, frames)).cpu().numpy()
 
     def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[Images]:
-        """Images of a recording that comes in blocks of any length, in bounded memory.
+        """Images of a recording that comes in blocks of any length, in bounded memory; see `ImageStream`.
 
         Shapes:
             blocks: arrays (channels, samples), pascal.
             Yields: images of up to `block_frames` frames.
-
-        Raises:
-            AcoustillError: if the number of channels is not the rig's, or a sample is not finite.
         """
-        length = self.rig.samples_per_frame
-        rest = np.zeros((len(self.rig.working), 0), np.float32)
+        stream = ImageStream(self)
         for block in blocks:
-            check_channels(block, self.rig, "signals")
-            working = np.ascontiguousarray(block[self.rig.working], dtype=np.float32)
-            rest = np.concatenate([rest, working], axis=1) if rest.shape[1] else working
-            while rest.shape[1] >= length:
-                frames = min(rest.shape[1] // length, self.block_frames)
-                yield self._image_frames(rest[:, : frames * length])
-                rest = rest[:, frames * length :]
+            yield from stream.completed(block)
 
-    @torch.no_grad()
-    def _image_frames(self, signals: np.ndarray) -> Images:
-        pooled = self._pooled_energies(signals)
-        frames, rows, columns = pooled.shape[2], self.grid.rows, self.grid.columns
-        bands, energy = pooled[:-1], pooled[-1]
-        if self._cepstrum is not None:
-            levels_db = bands.clamp_min_(FLOOR_PA2).log10_().mul_(10.0)
-            bands = (self._cepstrum @ levels_db.flatten(1)).unflatten(1, (-1, frames))
-        features = bands.permute(2, 1, 0).reshape(frames, rows, columns, -1)
-        return Images(features.numpy(), energy.T.reshape(frames, rows, columns).numpy())
+    def _whole_frames(self, signals: np.ndarray) -> int:
+        check_shape(signals, self.rig, "signals")
+        return signals.shape[1] // self.rig.samples_per_frame
 
-    def _pooled_energies(self, signals: np.ndarray) -> torch.Tensor:
-        """Energies summed by the rows of the pooling matrix, (rows, pixels, frames)."""
+    def _spectra(self, signals: np.ndarray) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Which frames, and their spectra, `block_frames` at a time or a little fewer."""
         length = self.rig.samples_per_frame
         frames = signals.shape[1] // length
-        blocks = torch.from_numpy(signals).reshape(len(signals), frames, length)
-        spectra = torch.fft.rfft(blocks)[..., 1 : length // 2 + 1].permute(2, 0, 1)  # (bins, M, frames)
-        pixels = self.grid.rows * self.grid.columns
-        pooled = torch.zeros(len(self._pooling), pixels, frames)
-        beams = torch.empty(pixels, 2 * frames)
-        used: np.ndarray = np.any(self._pooling, axis=0)
-        step_hz = self.rig.sample_rate / length
-        weights_by_bin = self._beamformer.sweep(step_hz, step_hz, int(np.flatnonzero(used)[-1]) + 1)
-        for i, weights in enumerate(weights_by_bin):
-            if not used[i]:
-                continue
-            torch.mm(torch.view_as_real(weights).flatten(1), _as_real(spectra[i]), out=beams)
-            beams.square_()
-            energies = beams[:, :frames].add_(beams[:, frames:])
-            for row in np.flatnonzero(self._pooling[:, i]):
-                pooled[row].add_(energies, alpha=float(self._pooling[row, i]) * 2 / length**2)
-        return pooled
+        parts = -(-frames // self.block_frames)
+        edges = [frames * i // parts for i in range(parts + 1)] if parts else []
+        for start, stop in itertools.pairwise(edges):
+            part = signals[:, start * length : stop * length]
+            spectra = self._transform(part)
+            if not spectra[:, 0].abs().amax() < LOUDEST_PA:  # nor if one sample is not finite: it spoils every bin
+                check_channels(part, self.rig, "signals", start * length)
+                raise bad_input("signals", "level", "too high for single precision", f"below {LOUDEST_PA:g}")
+            yield slice(start, stop), spectra
+
+    def _empty(self, frames: int) -> Images:
+        """Memory for images; energies of every bin lie bin by bin, as they are computed."""
+        size = (frames, self.grid.rows, self.grid.columns)
+        energy = np.empty(size, np.float32)
+        if self.specification.features == "energy":
+            return Images(np.moveaxis(np.empty((self.channels, *size), np.float32), 0, -1), energy)
+        return Images(np.empty((*size, self.channels), np.float32), energy)
+
+    def _form(self, spectra: torch.Tensor, images: Images) -> None:
+        """Writes the images of some frames."""
+        if self.specification.features == "energy":
+            energies = np.moveaxis(images.features, -1, 0)
+            self._write_energies(spectra, energies)
+            np.einsum("f,fthw->thw", self._pooling[0].astype(np.float32), energies, out=images.energy, optimize=True)
+            return
+        shape = images.energy.shape
+        pooled = self._energies.pooled(
+            spectra, self._pooling, self._workspace.take("bands", len(self._pooling), *shape)
+        )
+        bands = pooled[:-1]
+        if self._cepstrum is None:
+            features = bands.permute(1, 2, 3, 0)
+        else:
+            levels = bands.clamp_min_(FLOOR_PA2).log_().flatten(2)
+            features = (levels.permute(1, 2, 0) @ self._cepstrum).view(*shape, -1)
+        images.features[:] = features.cpu().numpy()
+        images.energy[:] = pooled[-1].cpu().numpy()
+
+    def _write_energies(self, spectra: torch.Tensor, out: np.ndarray) -> None:
+        if self._workspace.device.type == "cpu":
+            self._energies.energies(spectra, torch.from_numpy(out))
+            return
+        on_device = torch.empty(out.shape, device=self._workspace.device)
+        self._energies.energies(spectra, on_device)
+        out[:] = on_device.cpu().numpy()
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Without gradients, and with the chosen number of threads."""
+        before = torch.get_num_threads()
+        try:
+            if self.threads is not None:
+                torch.set_num_threads(self.threads)
+            with torch.no_grad():
+                yield
+        finally:
+            torch.set_num_threads(before)
 
 
-def _as_real(spectrum: torch.Tensor) -> torch.Tensor:
-    """The real matrix whose product with interleaved complex weights is [Re(w X), Im(w X)].
+class ImageStream:
+    """Images of sound that is still coming in, in bounded memory.
 
-    Shapes:
-        spectrum: (M, frames) complex.
-        Output: (2 M, 2 frames) real: rows 2m are [Re, Im], rows 2m + 1 are [-Im, Re].
+    Args:
+        imager: forms the images.
     """
-    even = torch.cat([spectrum.real, spectrum.imag], dim=1)
-    odd = torch.cat([-spectrum.imag, spectrum.real], dim=1)
-    return torch.stack([even, odd], dim=1).flatten(0, 1)
+
+    def __init__(self, imager: Imager) -> None:
+        self._imager = imager
+        self._rest = np.zeros((imager.rig.channels, 0), np.float32)
+        self._imaged = 0  # samples
+
+    def push(self, block: np.ndarray) -> Images:
+        """Images of the frames that this block completes, as they would be of the whole recording.
+
+        Shapes:
+            block: (channels, samples), pascal; any number of samples.
+            Output: of as many frames as are complete now, possibly none.
+
+        Raises:
+            AcoustillError: if the number of channels is not the rig's, or a sample is not finite; the block is
+                left out then.
+        """
+        parts = list(self.completed(block))
+        return Images(*map(np.concatenate, zip(*parts, strict=True))) if parts else self._imager.images(self._rest)
+
+    def completed(self, block: np.ndarray) -> Iterator[Images]:
+        """As `push`, at most `Imager.block_frames` frames at a time; all must be taken before the next block."""
+        rig = self._imager.rig
+        check_channels(block, rig, "signals", self._imaged + self._rest.shape[1])
+        signals = np.concatenate([self._rest, block], axis=1) if self._rest.shape[1] else block
+        length, step = rig.samples_per_frame, rig.samples_per_frame * self._imager.block_frames
+        whole = signals.shape[1] // length * length
+        self._rest = signals[:, whole:].astype(np.float32)
+        self._imaged += whole
+        for start in range(0, whole, step):
+            yield self._imager.images(signals[:, start : min(start + step, whole)])
+
+
+def _choose_path(path: str | None, tolerance: float | None, specification: ImageSpecification) -> tuple[str, float]:
+    """The path and its tolerance."""
+    if path is None:
+        wanted = TOLERANCES["exact" if specification.features == "energy" else "skeleton"]
+        wanted = wanted if tolerance is None else tolerance
+        return ("skeleton", wanted) if wanted >= TIGHTEST else ("exact", 0.0)
+    if path not in TOLERANCES:
+        raise bad_input("imager", "path", repr(path), f"one of {', '.join(TOLERANCES)}")
+    if path == "exact" and tolerance:
+        raise bad_input("imager", "tolerance of the exact path", tolerance, "none")
+    return path, TOLERANCES[path] if tolerance is None else tolerance
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise bad_input("imager", "device", repr(name), "one that torch finds here, as cpu or cuda") from error
+    return device

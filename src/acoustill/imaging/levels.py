@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from acoustill.imaging.imager import ImageSpecification
 from acoustill.imaging.mel import cepstrum_matrix
+from acoustill.imaging.specification import ImageSpecification
 
 
 def energy_map(features: np.ndarray, specification: ImageSpecification) -> np.ndarray:

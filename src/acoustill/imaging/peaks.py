@@ -11,6 +11,8 @@ from scipy.ndimage import map_coordinates, maximum_filter
 from acoustill.errors import bad_input
 from acoustill.imaging.grid import Grid
 
+TRUSTED_DB = 10.0  # a neighbour further down than this is beside a gap of the map, not on the slope of a summit
+
 
 @dataclass(frozen=True)
 class Peak:
@@ -90,7 +92,8 @@ def _parabola(levels: np.ndarray, i: int) -> tuple[float, float]:
     """Offset and height above `levels[i]` of the parabola through a maximum and its two neighbours."""
     if not 0 < i < len(levels) - 1:
         return 0.0, 0.0
-    left, middle, right = (float(level) for level in levels[i - 1 : i + 2])
+    middle = float(levels[i])
+    left, right = (max(float(levels[k]), middle - TRUSTED_DB) for k in (i - 1, i + 1))
     curvature = left - 2 * middle + right
     if curvature >= 0:
         return 0.0, 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -11,9 +12,10 @@ import torch
 from acoustill.errors import bad_input
 
 FORMULATIONS = ("classic", "inverse", "true level", "true location")
-RESEED_BINS = 64
+RESEED_BINS = 32
 Points = slice | np.ndarray  # which of the points: a slice or indices
 ALL = slice(None)
+CPU = torch.device("cpu")
 
 
 class FilterAndSum(ABC):
@@ -42,6 +44,24 @@ class FilterAndSum(ABC):
     @abstractmethod
     def identity(self) -> dict[str, object]:
         """Everything the weights follow from: numbers, strings and arrays, for a hash of the content."""
+
+    def many(self, frequencies_hz: np.ndarray, points: Points = ALL) -> np.ndarray:
+        """Weights at several frequencies, rounded to single precision.
+
+        Shapes:
+            frequencies_hz: (F,).
+            Output: (F, points, M) complex64.
+        """
+        return np.stack([self.at(float(frequency), points).astype(np.complex64) for frequency in frequencies_hz])
+
+    def sweep(self, first_hz: float, step_hz: float, count: int, device: torch.device = CPU) -> Iterator[torch.Tensor]:
+        """Weights of all points at evenly spaced frequencies, one after the other.
+
+        Shapes:
+            Yields: (P, M) complex64; valid until the next one is asked for.
+        """
+        for i in range(count):
+            yield torch.from_numpy(self.at(first_hz + i * step_hz).astype(np.complex64)).to(device)
 
 
 class DelayAndSum(FilterAndSum):
@@ -101,28 +121,42 @@ class DelayAndSum(FilterAndSum):
 
     def at(self, frequency_hz: float, points: Points = ALL) -> np.ndarray:
         """See `FilterAndSum.at`."""
-        turns = np.remainder(frequency_hz * self._delays_s[points], 1.0)
-        return self._amplitudes[points] * np.exp(2j * np.pi * turns)
+        delays, amplitudes = (torch.from_numpy(part[points]) for part in (self._delays_s, self._amplitudes))
+        return torch.polar(amplitudes, (delays * frequency_hz).frac_().mul_(2 * math.pi)).numpy()
 
     def identity(self) -> dict[str, object]:
         """See `FilterAndSum.identity`."""
         return {"beamformer": "delay-and-sum", "amplitudes": self._amplitudes, "delays_s": self._delays_s}
 
-    def sweep(self, first_hz: float, step_hz: float, count: int) -> Iterator[torch.Tensor]:
-        """Weights at evenly spaced frequencies, one after the other.
+    def many(self, frequencies_hz: np.ndarray, points: Points = ALL) -> np.ndarray:
+        """See `FilterAndSum.many`; phases are reduced in float64 before their sine is taken in float32."""
+        delays = torch.from_numpy(self._delays_s[points])
+        amplitudes = torch.from_numpy(self._amplitudes[points]).float()
+        weights = torch.empty(len(frequencies_hz), *delays.shape, dtype=torch.complex64)
+        for i, frequency in enumerate(frequencies_hz):
+            radians = (delays * float(frequency)).frac_().mul_(2 * math.pi).float()
+            torch.complex(radians.cos(), radians.sin(), out=weights[i]).mul_(amplitudes)
+        return weights.numpy()
+
+    def sweep(self, first_hz: float, step_hz: float, count: int, device: torch.device = CPU) -> Iterator[torch.Tensor]:
+        """See `FilterAndSum.sweep`.
 
         Weights of neighbouring bins differ by a constant phasor, so that a table of all of them (906 MB for
-        the reference rig) is not needed: each follows from the one before by one product. Every
-        RESEED_BINS bins they start anew from float64, which keeps each within 5e-6 of the largest.
-
-        Shapes:
-            Yields: (P, M) complex64; valid until the next one is asked for.
+        the reference rig) is not needed: each follows from the one before by one product. Every RESEED_BINS
+        bins they start anew from double precision, which keeps each within 2e-6 of the largest.
         """
-        phasor = torch.from_numpy(np.exp(2j * np.pi * np.remainder(step_hz * self._delays_s, 1.0)))
+        phasor = self._phasor(step_hz).to(device)
+        far_phasor = self._phasor(step_hz * RESEED_BINS).to(device)
+        seed = torch.from_numpy(self.at(first_hz)).to(device)
+        weights = seed.to(torch.complex64)
         phasor = phasor.to(torch.complex64)
         for i in range(count):
-            if i % RESEED_BINS == 0:
-                weights = torch.from_numpy(self.at(first_hz + i * step_hz)).to(torch.complex64)
-            else:
-                weights.mul_(phasor)
+            if i:
+                if i % RESEED_BINS == 0:
+                    weights.copy_(seed.mul_(far_phasor))
+                else:
+                    weights.mul_(phasor)
             yield weights
+
+    def _phasor(self, step_hz: float) -> torch.Tensor:
+        return torch.from_numpy(np.exp(2j * np.pi * np.remainder(step_hz * self._delays_s, 1.0)))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from acoustill.imaging.imager import ImageSpecification
+from acoustill.imaging.specification import ImageSpecification
 from acoustill.learning.configuration import AudioAugmentation, ImageAugmentation
 
 

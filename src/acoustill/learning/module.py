@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from acoustill.imaging.imager import ImageSpecification
+from acoustill.imaging.specification import ImageSpecification
 from acoustill.learning.augmentation import degrade_audio, vary_images
 from acoustill.learning.configuration import AudioAugmentation, Distillation, ImageAugmentation, Training
 from acoustill.learning.objectives import (

@@ -25,6 +25,7 @@ class _CameraFile(BaseModel):
     principal_point_px: tuple[float, float]
     position_m: Vector = (0.0, 0.0, 0.0)
     rotation: tuple[Vector, Vector, Vector] = IDENTITY
+    distortion: tuple[float, ...] = ()
 
 
 class _RigFile(BaseModel):
@@ -58,6 +59,8 @@ def rig_to_text(rig: Rig) -> str:
         },
         "positions_m": rig.positions_m.tolist(),
     }
+    if camera.distortion:  # left out without one: the file, and with it an archive's id, stays as it was
+        content["camera"]["distortion"] = list(camera.distortion)
     return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
 
 

@@ -16,8 +16,9 @@ from acoustill.archive.writer import create_archive, finish_archive, write_recor
 from acoustill.errors import AcoustillError
 from acoustill.files import json_hash
 from acoustill.imaging.grid import camera_grid
-from acoustill.imaging.imager import Imager, ImageSpecification
-from acoustill.imaging.signals import read_signals
+from acoustill.imaging.imager import Imager
+from acoustill.imaging.signals.opening import read_signals
+from acoustill.imaging.specification import ImageSpecification
 from acoustill.jobs import SetAside, run_jobs
 from acoustill.rig.file import load_rig
 from acoustill.rig.rig import Rig

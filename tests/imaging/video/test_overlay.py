@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from acoustill.errors import AcoustillError
 from acoustill.imaging import overlay
-from acoustill.imaging.overlay import heat_colours
+from acoustill.imaging.video.overlay import heat_colours
 
 
 @given(

@@ -1,0 +1,200 @@
+"""Takes that commands work on: a file of all channels with a rig, or a recording of an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from acoustill.archive.archive import Archive, Recording, image_grid, read_header
+from acoustill.archive.clips import audible
+from acoustill.commands.arguments import band_of, bar, numbers, read_depth
+from acoustill.errors import AcoustillError, bad_input
+from acoustill.imaging.bands import band_energy_map, lowest_resolved_hz
+from acoustill.imaging.beam import BeamStream
+from acoustill.imaging.grid import Grid, camera_grid
+from acoustill.imaging.imager import Imager
+from acoustill.imaging.signals.opening import checked_blocks, open_signals
+from acoustill.imaging.signals.source import ArraySource, SignalSource
+from acoustill.imaging.specification import BEAMFORMERS, ImageSpecification
+from acoustill.rig.file import load_rig
+from acoustill.rig.rig import Rig
+from acoustill.spool import Spool
+
+BLOCK_FRAMES = 120
+
+
+@dataclass(frozen=True)
+class Take:
+    """A recording to look at and to listen to.
+
+    Attributes:
+        name: for messages.
+        rig: what recorded it.
+        source: the signals of all channels; None if an archive kept only some.
+        recording: in the archive; None for a file.
+        archive: the archive; None for a file.
+    """
+
+    name: str
+    rig: Rig
+    source: SignalSource | None
+    recording: Recording | None = None
+    archive: Archive | None = None
+
+    @property
+    def frames(self) -> int:
+        """Whole video frames."""
+        if self.recording is not None:
+            return self.recording.entry.frames
+        return self.all_channels().samples // self.rig.samples_per_frame
+
+    def all_channels(self) -> SignalSource:
+        """The signals of all channels.
+
+        Raises:
+            AcoustillError: if the archive kept only some.
+        """
+        if self.source is None:
+            expected = f"all {self.rig.channels} (`simulate --all-microphones`, `image --out FOLDER`)"
+            assert self.recording is not None
+            raise bad_input(self.name, "number of microphones kept", len(self.recording.audio), expected)
+        return self.source
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Blocks (channels, samples) of all channels, checked on the way."""
+        return checked_blocks(self.all_channels(), self.rig, BLOCK_FRAMES * self.rig.samples_per_frame)
+
+
+def open_take(command: str, path: Path, recording: str | None, rig: str | None, sample_rate: int | None = None) -> Take:
+    """The take that the arguments of a command name.
+
+    Args:
+        command: for messages.
+        path: a recording's file or folder, or an archive.
+        recording: id in the archive.
+        rig: a rig file or preset, for recordings outside of an archive.
+        sample_rate: of files that do not say it.
+
+    Raises:
+        AcoustillError: if there is no such take, or an argument is missing or too many.
+    """
+    if not (path / "archive.json").is_file():
+        if recording is not None:
+            raise AcoustillError(f"{path}: not an archive, so it has no recording {recording!r}")
+        if rig is None:
+            raise AcoustillError(f"{command}: give --rig, the array that recorded {path}")
+        array = load_rig(rig)
+        source = open_signals(path, array, sample_rate=sample_rate)
+        checked_blocks(source, array)  # what cannot be is refused before anything else is read
+        return Take(str(path), array, source)
+    archive = Archive(path)
+    if recording is None:
+        expected = f"the id of one of its {len(archive)}, such as {next(iter(archive.entries))}"
+        raise bad_input(path, "recording", "not given", expected)
+    if rig is not None or sample_rate is not None:
+        raise AcoustillError(f"{command}: {path} is an archive, whose rig and rate are known; give neither")
+    kept = archive[recording]
+    stated = kept.sidecar.files.get("audio")
+    whole = stated is not None and stated.microphones == tuple(range(archive.rig.channels))
+    signals = ArraySource(kept.folder / "audio.npy", kept.audio, archive.rig.sample_rate) if whole else None
+    return Take(f"{path}: recording {recording}", archive.rig, signals, kept, archive)
+
+
+@dataclass(frozen=True)
+class View:
+    """How a take is looked at, by the options of a command.
+
+    Attributes:
+        command: for messages.
+        grid: `--grid`, columns x rows.
+        distance_m: `--distance`.
+        depth: `--depth`, a file; None for a plane.
+        band: `--band`, low,high in hertz; None is what the array resolves, see `lowest_resolved_hz`.
+        beamformer: `--beamformer`, also of beams that are listened to.
+    """
+
+    command: str
+    grid: str
+    distance_m: float
+    depth: Path | None
+    band: str | None
+    beamformer: str = "delay-and-sum"
+
+    def __post_init__(self) -> None:
+        if self.beamformer not in BEAMFORMERS:
+            raise bad_input(self.command, "--beamformer", repr(self.beamformer), f"one of {', '.join(BEAMFORMERS)}")
+
+
+def look(take: Take, view: View, maps: Spool) -> Grid:
+    """Fills a spool with energies (frames, H, W): of the images that an archive keeps, else of new ones.
+
+    New images are formed wherever all channels are there: they are exact, and kept MFCC are not.
+
+    Returns:
+        The grid of the energies.
+
+    Raises:
+        AcoustillError: if an option cannot be used, or an archive kept neither images nor all channels.
+    """
+    rig, recording, archive = take.rig, take.recording, take.archive
+    highest = rig.sample_rate / 2
+    if take.source is None and recording is not None and archive is not None:
+        specification, grid = archive.image_specification, image_grid(read_header(archive.path))
+        if view.depth is None and specification and grid and "image" in recording.entry.streams:
+            low, high = band_of(view.band, view.command, lowest_resolved_hz(rig, grid), highest)
+            for start in range(0, take.frames, BLOCK_FRAMES):
+                kept = recording.image[start : start + BLOCK_FRAMES]
+                maps.append(band_energy_map(kept, specification, rig.sample_rate, low, high))
+            return grid
+    take.all_channels()
+    columns, rows = numbers(view.grid, view.command, "--grid", "x", 2, int)
+    pixels = camera_grid(rig.camera, rows, columns, view.distance_m if view.depth is None else read_depth(view.depth))
+    low, high = band_of(view.band, view.command, lowest_resolved_hz(rig, pixels), highest)
+    # Only the energies are wanted: few bands are little work.
+    specification = ImageSpecification("mel", bands=2, lowest_hz=low, highest_hz=high, beamformer=view.beamformer)
+    imager = Imager(rig, pixels, specification)
+    with bar("imaging", take.frames) as advance:
+        for images in imager.stream(take.blocks()):
+            maps.append(images.energy)
+            for _ in range(len(images.energy)):
+                advance()
+    return pixels
+
+
+def beam_of(take: Take, points_m: np.ndarray, beamformer: str) -> Iterator[np.ndarray]:
+    """The sound of a point (3,) or of a path (frames, 3), in blocks (samples,)."""
+    # Of the formulations, true level answers a source at the point by its level, whatever the beamformer.
+    specification = ImageSpecification(formulation="true level", beamformer=beamformer)
+    stream = BeamStream(take.rig, points_m, lambda _, points: specification.beamform(take.rig, points))
+    for block in take.blocks():
+        yield stream.push(block)
+    yield stream.finish()
+
+
+def microphone_of(take: Take, channel: int | None) -> tuple[int, Iterator[np.ndarray]]:
+    """A channel's number and its sound in blocks (samples,); by default the working one nearest to the origin.
+
+    Raises:
+        AcoustillError: if there is no such channel, or the archive did not keep it.
+    """
+    rig, recording = take.rig, take.recording
+    if take.source is None and recording is not None:
+        stated = recording.sidecar.files["audio"].microphones or tuple(range(len(recording.audio)))
+        channels = {stated[row]: row for row in audible(recording, rig)}
+    else:
+        channels = {int(working): int(working) for working in rig.working}
+    if channel is None:
+        channel = min(channels, key=lambda one: float(np.linalg.norm(rig.positions_m[one])))
+    if channel not in channels:
+        few = sorted(channels)
+        which = ", ".join(map(str, few)) if len(few) <= 8 else f"{few[0]} to {few[-1]}"
+        raise bad_input(take.name, "channel to hear", channel, f"a working one that is kept: {which}")
+    row = channels[channel]
+    if take.source is None and recording is not None:
+        audio = recording.audio[row]
+        length = BLOCK_FRAMES * rig.samples_per_frame
+        return channel, (np.asarray(audio[start : start + length]) for start in range(0, len(audio), length))
+    return channel, (block[row] for block in take.blocks())

@@ -1,0 +1,79 @@
+"""Which frequencies show where a sound comes from, and how loud pixels are in them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from acoustill.errors import bad_input
+from acoustill.imaging.grid import Grid
+from acoustill.imaging.mel import LOWEST_HZ, cepstrum_matrix, hertz_to_mel, mel_to_hertz
+from acoustill.imaging.specification import ImageSpecification
+from acoustill.rig.rig import Rig
+
+VIEW_SHARE = 0.5
+
+
+def lowest_resolved_hz(rig: Rig, grid: Grid) -> float:
+    """The frequency from which on the array's beam is narrower than half the image.
+
+    Below it a source colours most of the image, and as most sounds are strongest there, it would hide the
+    rest. The half-power width of the beam of an aperture D is about 0.886 c / (f D) radians (Van Trees 2002,
+    "Optimum Array Processing", section 2.4). At most a quarter of the sample rate is given, so that small
+    arrays keep an octave of sound.
+
+    Example:
+        >>> from acoustill.imaging.grid import camera_grid
+        >>> from acoustill.rig import preset
+        >>> rig = preset("dualcam")
+        >>> round(lowest_resolved_hz(rig, camera_grid(rig.camera, 36, 48, 2.0)), -1)
+        1320.0
+    """
+    directions = grid.points_m / np.linalg.norm(grid.points_m, axis=-1, keepdims=True)
+    middle = directions[grid.rows // 2]
+    view_rad = math.acos(float(np.clip(middle[0] @ middle[-1], -1, 1)))
+    highest = rig.sample_rate / 4
+    if view_rad * rig.aperture_m <= 0:
+        return LOWEST_HZ
+    return max(LOWEST_HZ, min(0.886 * rig.speed_of_sound / (VIEW_SHARE * view_rad * rig.aperture_m), highest))
+
+
+def band_energy_map(
+    features: np.ndarray, specification: ImageSpecification, sample_rate: int, lowest_hz: float, highest_hz: float
+) -> np.ndarray:
+    """Squared pressure of each pixel between two frequencies, from the channels of acoustic images.
+
+    As `energy_map`, for the mel bands or bins whose centre lies in between.
+
+    Args:
+        features: as the imager made them.
+        specification: what their channels are.
+        sample_rate: of the rig, in hertz.
+        lowest_hz: from here on.
+        highest_hz: up to here.
+
+    Shapes:
+        features: (..., C).
+        Output: (...) float32, Pa^2.
+
+    Raises:
+        AcoustillError: if no band has its centre there.
+    """
+    values = np.asarray(features, dtype=np.float32)
+    if specification.features == "energy":
+        centres = np.arange(1, values.shape[-1] + 1) * sample_rate / (2 * values.shape[-1])
+    else:
+        top = specification.highest_hz or sample_rate / 2
+        edges = np.linspace(hertz_to_mel(specification.lowest_hz), hertz_to_mel(top), specification.bands + 2)
+        centres = mel_to_hertz(edges[1:-1])
+    chosen = (centres >= lowest_hz) & (centres <= highest_hz)
+    if not chosen.any():
+        found, expected = f"{lowest_hz:g} to {highest_hz:g} Hz", f"within {centres[0]:.0f} to {centres[-1]:.0f} Hz"
+        raise bad_input("images", "band", found, expected)
+    if specification.features == "mfcc":
+        inverse = cepstrum_matrix(specification.bands, specification.coefficients).astype(np.float32)
+        values = np.power(10.0, (values @ inverse[:, chosen]) / 10.0)
+    else:
+        values = values[..., chosen]
+    return values.sum(axis=-1)

@@ -1,0 +1,9 @@
+"""Maps of squared pressure, averaged over a recording, from its cross spectra."""
+
+from acoustill.imaging.maps.adaptive import FunctionalMap, MvdrMap
+from acoustill.imaging.maps.beams import BeamMap
+from acoustill.imaging.maps.clean_sc import CleanScMap
+from acoustill.imaging.maps.method import MapMethod
+from acoustill.imaging.maps.registry import MAP_METHODS, map_method
+
+__all__ = ["MAP_METHODS", "BeamMap", "CleanScMap", "FunctionalMap", "MapMethod", "MvdrMap", "map_method"]

@@ -1,0 +1,133 @@
+"""A recording that is read block by block, whatever file it comes from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from acoustill.errors import bad_input
+
+BLOCK_SAMPLES = 1 << 16
+
+
+class SignalSource(ABC):
+    """All channels of a recording, without holding more than a block of it.
+
+    Attributes:
+        path: the file or folder, for messages.
+        rate: sample rate in hertz.
+        channels: number of channels.
+        samples: length of each.
+        scaling: what was done to integer samples, one sentence; None for samples that are kept as they are.
+    """
+
+    path: Path
+    rate: int
+    channels: int
+    samples: int
+    scaling: str | None = None
+
+    @abstractmethod
+    def blocks(self, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+        """The recording from its start, in blocks of `length` samples and a shorter rest.
+
+        Shapes:
+            Yields: (channels, samples) float32.
+
+        Raises:
+            AcoustillError: if the file ends before the length it states.
+        """
+
+    def read(self) -> np.ndarray:
+        """The whole recording.
+
+        Shapes:
+            Output: (channels, samples) float32.
+        """
+        signals = np.empty((self.channels, self.samples), np.float32)
+        start = 0
+        for block in self.blocks():
+            signals[:, start : start + block.shape[1]] = block
+            start += block.shape[1]
+        return signals
+
+
+class ArraySource(SignalSource):
+    """Samples that lie in an array or in a memory map of one.
+
+    Args:
+        path: where they come from, for messages.
+        signals: the samples; integers are scaled to full scale.
+        rate: sample rate in hertz.
+
+    Shapes:
+        signals: (channels, samples).
+
+    Raises:
+        AcoustillError: if the array is of another shape or kind, or empty.
+    """
+
+    def __init__(self, path: Path, signals: np.ndarray, rate: int) -> None:
+        if signals.ndim != 2:
+            raise bad_input(path, "shape", signals.shape, "(channels, samples)")
+        self.path, self.rate = path, rate
+        self.channels, self.samples = signals.shape
+        self._signals = signals
+        self._scale, self.scaling = full_scale(signals.dtype, path)
+        if not self.samples:
+            raise bad_input(path, "length", "0 samples", "at least one sample")
+
+    def blocks(self, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+        """See `SignalSource.blocks`."""
+        for start in range(0, self.samples, length):
+            yield scaled(self._signals[:, start : start + length], self._scale)
+
+
+class ChannelSource(SignalSource):
+    """Some channels of another recording, in any order.
+
+    Args:
+        source: the recording.
+        channels: numbers of its channels.
+
+    Raises:
+        AcoustillError: if the recording has fewer channels.
+    """
+
+    def __init__(self, source: SignalSource, channels: Sequence[int]) -> None:
+        if max(channels) >= source.channels:
+            raise bad_input(source.path, "number of channels", source.channels, f"at least {max(channels) + 1}")
+        self.path, self.rate, self.samples, self.scaling = source.path, source.rate, source.samples, source.scaling
+        self.channels = len(channels)
+        self._source, self._chosen = source, list(channels)
+
+    def blocks(self, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+        """See `SignalSource.blocks`."""
+        for block in self._source.blocks(length):
+            yield block[self._chosen]
+
+
+def scaled(samples: np.ndarray, scale: float) -> np.ndarray:
+    """A contiguous float32 copy of samples, times `scale`."""
+    block = np.array(samples, dtype=np.float32, order="C")
+    if scale != 1.0:
+        block *= np.float32(scale)
+    return block
+
+
+def full_scale(dtype: np.dtype, where: Path) -> tuple[float, str | None]:
+    """The factor that brings samples of a type to full scale, and a sentence that says so.
+
+    Raises:
+        AcoustillError: if the type holds no samples. Unsigned and 64-bit integers are refused: where their
+            zero or their full scale lies is anybody's guess.
+    """
+    if dtype.kind == "f":
+        return 1.0, None
+    if dtype.kind == "i" and dtype.itemsize <= 4:
+        largest = 2 ** (8 * dtype.itemsize - 1)
+        return 1.0 / largest, f"{dtype.name} samples divided by {largest}, full scale"
+    raise bad_input(where, "type of the samples", dtype.name, "floating point, int8, int16 or int32")
