@@ -200,7 +200,7 @@ def test_a_long_recording_does_not_fill_memory(out: str, rig: Path, tmp_path: Pa
     for second in range(seconds):
         long[:, second * RATE : (second + 1) * RATE] = noise
     options = ImageOptions(Setting("image", str(rig), grid="12x9"), out=tmp_path / out)
-    image_recordings([tmp_path / "take.npy"], ImageOptions(rig=str(rig), grid="12x9"))  # what is built only once
+    image_recordings([tmp_path / "take.npy"], ImageOptions(options.setting))  # what is built only once
     tracemalloc.start()
     try:
         image_recordings([tmp_path / "take.npy"], options)

@@ -102,3 +102,20 @@ def test_matrices_that_do_not_fit_are_refused() -> None:
         CrossSpectra(np.ones(3), np.ones((2, 3, 3)), 1)
     with pytest.raises(AcoustillError, match="not finite"):
         CrossSpectra(np.ones(1), np.full((1, 2, 2), np.inf), 1)
+
+
+def test_parts_count_by_their_blocks(signals: np.ndarray) -> None:
+    first = cross_spectra(signals[:, : 4 * BLOCK], RATE, BLOCK, "rectangular", overlap=0)
+    second = cross_spectra(signals[:, 4 * BLOCK : 10 * BLOCK], RATE, BLOCK, "rectangular", overlap=0)
+    whole = cross_spectra(signals[:, : 10 * BLOCK], RATE, BLOCK, "rectangular", overlap=0)
+    mean = module.average([first, second])
+    assert mean.blocks == whole.blocks == 10
+    np.testing.assert_allclose(mean.matrices, whole.matrices, rtol=1e-9, atol=1e-12 * np.abs(whole.matrices).max())
+
+
+def test_parts_of_different_kinds_are_refused(signals: np.ndarray) -> None:
+    spectra = cross_spectra(signals, RATE, BLOCK)
+    with pytest.raises(AcoustillError, match="of different bins or microphones"):
+        module.average([spectra, spectra.keep([0, 1])])
+    with pytest.raises(AcoustillError, match="number of parts is 0"):
+        module.average([])
