@@ -18,6 +18,11 @@ ALL = slice(None)
 CPU = torch.device("cpu")
 
 
+def turned(radians: torch.Tensor) -> torch.Tensor:
+    """exp(j radians), complex; several times faster than `torch.polar`."""
+    return torch.complex(radians.cos(), radians.sin())
+
+
 class FilterAndSum(ABC):
     """A beamformer whose weights do not depend on the sound: y(f, p) = sum over m of w(f, p, m) X(f, m).
 
@@ -52,7 +57,10 @@ class FilterAndSum(ABC):
             frequencies_hz: (F,).
             Output: (F, points, M) complex64.
         """
-        return np.stack([self.at(float(frequency), points).astype(np.complex64) for frequency in frequencies_hz])
+        weights = np.empty((len(frequencies_hz), len(self.points_m[points]), len(self.positions_m)), np.complex64)
+        for i, frequency in enumerate(frequencies_hz):
+            weights[i] = self.at(float(frequency), points)
+        return weights
 
     def sweep(self, first_hz: float, step_hz: float, count: int, device: torch.device = CPU) -> Iterator[torch.Tensor]:
         """Weights of all points at evenly spaced frequencies, one after the other.
@@ -122,7 +130,7 @@ class DelayAndSum(FilterAndSum):
     def at(self, frequency_hz: float, points: Points = ALL) -> np.ndarray:
         """See `FilterAndSum.at`."""
         delays, amplitudes = (torch.from_numpy(part[points]) for part in (self._delays_s, self._amplitudes))
-        return torch.polar(amplitudes, (delays * frequency_hz).frac_().mul_(2 * math.pi)).numpy()
+        return turned((delays * frequency_hz).frac_().mul_(2 * math.pi)).mul_(amplitudes).numpy()
 
     def identity(self) -> dict[str, object]:
         """See `FilterAndSum.identity`."""
@@ -135,7 +143,7 @@ class DelayAndSum(FilterAndSum):
         weights = torch.empty(len(frequencies_hz), *delays.shape, dtype=torch.complex64)
         for i, frequency in enumerate(frequencies_hz):
             radians = (delays * float(frequency)).frac_().mul_(2 * math.pi).float()
-            torch.complex(radians.cos(), radians.sin(), out=weights[i]).mul_(amplitudes)
+            torch.mul(turned(radians), amplitudes, out=weights[i])
         return weights.numpy()
 
     def sweep(self, first_hz: float, step_hz: float, count: int, device: torch.device = CPU) -> Iterator[torch.Tensor]:
@@ -159,4 +167,4 @@ class DelayAndSum(FilterAndSum):
             yield weights
 
     def _phasor(self, step_hz: float) -> torch.Tensor:
-        return torch.from_numpy(np.exp(2j * np.pi * np.remainder(step_hz * self._delays_s, 1.0)))
+        return turned((torch.from_numpy(self._delays_s) * step_hz).frac_().mul_(2 * math.pi))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from acoustill.errors import bad_input
-from acoustill.imaging.steering import ALL, DelayAndSum, FilterAndSum, Points
+from acoustill.imaging.steering import ALL, DelayAndSum, FilterAndSum, Points, turned
 
 LATTICE_PER_OCTAVE = 6
 HALVINGS = 16
@@ -110,19 +110,45 @@ class Superdirective(FilterAndSum):
         Raises:
             AcoustillError: if the frequency is not above 0.
         """
+        loading = self.loading(frequency_hz)
+        return self._weights(frequency_hz, loading, self._steering(frequency_hz, points), points).numpy()
+
+    @torch.no_grad()
+    def many(self, frequencies_hz: np.ndarray, points: Points = ALL) -> np.ndarray:
+        """See `FilterAndSum.many`.
+
+        Raises:
+            AcoustillError: if a frequency is not above 0.
+        """
+        weights = np.empty((len(frequencies_hz), len(self.points_m[points]), len(self.positions_m)), np.complex64)
+        if not len(frequencies_hz):
+            return weights
+        steps = np.diff(frequencies_hz)
+        even = bool(np.allclose(steps, steps[:1], rtol=1e-9))
+        if even and len(steps):  # from one bin to the next, steering turns by the same angle
+            turn = turned(torch.from_numpy(self._delays_s[points]) * (-2 * math.pi * float(steps[0])))
+        steering = self._steering(float(frequencies_hz[0]), points)
+        for i, frequency in enumerate(map(float, frequencies_hz)):
+            if i:
+                steering = steering.mul_(turn) if even else self._steering(frequency, points)
+            weights[i] = self._weights(frequency, self.loading(frequency), steering, points).numpy()
+        return weights
+
+    def _weights(self, frequency_hz: float, loading: float, steering: torch.Tensor, points: Points) -> torch.Tensor:
+        """Weights (points, M) from steering vectors (points, M)."""
         loaded = self._coherence(frequency_hz)
-        loaded.diagonal().add_(self.loading(frequency_hz))
-        steering = self._steering(frequency_hz, points)  # Gamma is real: real and imaginary parts stay apart
-        solved = steering @ torch.cholesky_inverse(torch.linalg.cholesky(loaded))
-        solved /= torch.einsum("cpm,cpm->p", steering, solved)[:, None]
+        loaded.diagonal().add_(loading)
+        parts = torch.view_as_real(steering).movedim(2, 0).contiguous()  # Gamma is real: they stay apart
+        solved = parts @ torch.cholesky_inverse(torch.linalg.cholesky(loaded))
+        solved /= (parts * solved).sum(dim=(0, 2))[:, None]
         energies = solved.square().sum(dim=(0, 2))[:, None]
         least = torch.from_numpy(self._least_energies[points])
         too_noisy = energies > 1 / self._limit
         if too_noisy.any():
             kept = torch.sqrt((1 / self._limit - least).clamp_min(0) / (energies - least))
-            mixed = kept * solved + (1 - kept) * least * steering
+            mixed = kept * solved + (1 - kept) * least * parts
             solved = torch.where(too_noisy, mixed, solved)
-        return torch.complex(solved[0], -solved[1]).numpy()
+        return torch.complex(solved[0], -solved[1])
 
     def loading(self, frequency_hz: float) -> float:
         """The diagonal loading mu at one frequency.
@@ -145,8 +171,8 @@ class Superdirective(FilterAndSum):
         """The smallest loading that keeps the limit, by bisection: the white noise gain grows with it."""
         eigenvalues, vectors = torch.linalg.eigh(self._coherence(frequency_hz))
         eigenvalues.clamp_min_(0)
-        parts = (self._steering(frequency_hz, ALL) @ vectors).square_()
-        powers = parts[0].add_(parts[1])  # of each point's steering vector along each eigenvector
+        parts = torch.view_as_real(self._steering(frequency_hz, ALL)).movedim(2, 0) @ vectors
+        powers = parts[0].square_().add_(parts[1].square_())  # of each point's steering along each eigenvector
 
         def fails(loading: float) -> torch.Tensor:
             inverse = 1 / (eigenvalues + loading)
@@ -171,8 +197,6 @@ class Superdirective(FilterAndSum):
         return torch.sin(phases).div_(phases + self._at_one_place).add_(self._at_one_place)
 
     def _steering(self, frequency_hz: float, points: Points) -> torch.Tensor:
-        """Real and imaginary parts of steering vectors, (2, points, M)."""
+        """Steering vectors, (points, M) complex128."""
         phases = torch.from_numpy(self._delays_s[points]) * (-2 * math.pi * frequency_hz)
-        return torch.stack([torch.cos(phases), torch.sin(phases)]).mul_(
-            torch.from_numpy(self._steering_amplitudes[points])
-        )
+        return turned(phases).mul_(torch.from_numpy(self._steering_amplitudes[points]))
