@@ -2,7 +2,8 @@
 
 A factory takes the set-up of the task (`mics` [M, 3] and `grid` [P, 3] in metres, x-major over `grid_shape`,
 `bins`, `sample_rate`, `block`, `c`, `steer`) and gives a function from samples [N, M] to energies [T, F, P].
-`make` is the skeleton path into a buffer that is kept between calls, `make_exact` the direct sum.
+`make` is the skeleton path, `make_exact` the direct sum. Both write into a buffer of the caller: energies [F, T, P]
+that are kept between calls and given as a view [T, F, P], so that a second call overwrites what the first gave.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def make(setup: Any, tolerance: float = TOLERANCE) -> Callable[[np.ndarray], np.
     rig = Rig("task", setup.mics, setup.sample_rate, setup.sample_rate / setup.block, speed_of_sound=setup.c)
     grid = Grid(setup.grid.reshape(*setup.grid_shape, 3))
     specification = ImageSpecification(features="energy", formulation=setup.steer)
-    imager = Imager(rig, grid, specification, tolerance=tolerance, threads=setup.threads, keep=False)
+    imager = Imager(rig, grid, specification, tolerance=tolerance, threads=setup.threads, use_cache=False)
     kept: dict[int, np.ndarray] = {}
 
     def energies(signal: np.ndarray) -> np.ndarray:

@@ -63,6 +63,14 @@ def arrays() -> Path:
     return folder
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """An empty folder; whatever a test puts there must be the same, and alone, at its end."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    return folder
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,3 +186,39 @@ def test_what_a_dying_process_moved_aside_is_put_back(tmp_path: Path) -> None:
     recover_folder(tmp_path / "checkpoint")  # nothing to do
     recover_folder(tmp_path / "never")
     assert not (tmp_path / "never").exists()
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f".a.{dead.pid}.part").write_text("half")
+    (tmp_path / f".a.{os.getppid()}.part").write_text("of one that writes")
+    (tmp_path / f".b.{dead.pid}.part").write_text("of another file")
+    write_text(tmp_path / "a", "whole")
+    others = [f".a.{os.getppid()}.part", f".b.{dead.pid}.part"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "a"])
+    for ending in (".part", ".old.part"):
+        (tmp_path / f".folder.{dead.pid}{ending}").mkdir()
+    with replacing_folder(tmp_path / "folder"):
+        left = {path.name for path in tmp_path.glob(".folder*")}
+        assert left == {f".folder.{dead.pid}.old.part", f".folder.{os.getpid()}.part"}  # it may be all there is of it
+    with replacing_folder(tmp_path / "folder"):
+        pass
+    assert not list(tmp_path.glob(".folder*"))
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), OSError("3 requested, 0 written")])
+def test_a_full_disk_names_the_file(error: OSError, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for write in (replacing, replacing_folder):
+        with pytest.raises(OSError, match=r"No space|requested") as caught, write(path):
+            raise error
+        assert caught.value.filename == str(path)
+        assert caught.value.errno
+    with pytest.raises(FileNotFoundError) as found, replacing(path):
+        pass  # nothing was written that could be renamed
+    assert found.value.filename == str(path)
+    with pytest.raises(FileNotFoundError) as missing, replacing(path):
+        (tmp_path / "input").read_text()
+    assert missing.value.filename == str(tmp_path / "input")
+    assert not list(tmp_path.iterdir())

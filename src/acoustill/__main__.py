@@ -1,12 +1,15 @@
-"""Entry of the command line: bad input ends with one sentence and status 2, Ctrl-C with status 130."""
+"""Entry of the command line: bad input ends with one sentence and status 2, Ctrl-C with 130, SIGTERM with 143."""
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 from typing import Any
 
 EXTRAS = {"lightning": "train", "pyroomacoustics": "sim", "matplotlib": "viz", "jinja2": "viz"}
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
+RESUMING = ("simulate", "train", "distill", "evaluate", "demo")
 
 
 def main() -> None:
@@ -16,6 +19,14 @@ def main() -> None:
     from acoustill.cli import app
     from acoustill.errors import AcoustillError
 
+    signals: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        """Ends as Ctrl-C does, so that nothing half-written stays."""
+        signals.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
     usage_error: type[Any] = BadParameter.__mro__[1]  # typer names only this subclass of it
     try:
         status = app(standalone_mode=False)
@@ -35,8 +46,16 @@ def main() -> None:
         _end(f"{error.name} is missing: pip install 'acoustill[{EXTRAS[error.name]}]'", 2)
     except OSError as error:
         _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+    except MemoryError as error:
+        _end(
+            f"there is not enough memory for this; {error}" if str(error) else "there is not enough memory for this", 2
+        )
     except KeyboardInterrupt:
-        _end("interrupted; the same command goes on where it stopped", INTERRUPTED)
+        resumes = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "") in RESUMING
+        more = "; the same command goes on where it stopped" if resumes else ""
+        _end(f"interrupted{more}", TERMINATED if signals else INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _end(message: str, status: int) -> None:

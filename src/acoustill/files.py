@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import hashlib
 import json
 import os
@@ -20,16 +22,22 @@ from acoustill.errors import AcoustillError
 def replacing(path: Path) -> Iterator[Path]:
     """Gives the path of a temporary neighbour, renamed to `path` when the block ends well.
 
+    What a process that was killed left of such neighbours is removed.
+
     Raises:
         AcoustillError: if a file cannot stand at `path`.
+        OSError: naming `path`, if it cannot be written, as on a full disk.
     """
     _make_parent(path)
     if path.is_dir():
         raise AcoustillError(f"{path}: is a folder, expected the name of a file to write")
+    for left in _left_behind(path, ".part"):
+        left.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield beside
-        os.replace(beside, path)
+        with _naming(path, beside):
+            yield beside
+            os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -38,21 +46,27 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Gives an empty temporary folder, renamed to `path` when the block ends well.
 
-    What stood at `path` is replaced; if the block fails, it is left as it was.
+    What stood at `path` is replaced; if the block fails, it is left as it was. What a process that was killed left
+    of such folders is removed, but for one moved aside of which nothing stands at `path`: see `recover_folder`.
 
     Raises:
         AcoustillError: if a folder cannot stand at `path`.
+        OSError: naming `path`, if it cannot be written, as on a full disk.
     """
     _make_parent(path)
+    left_behind = _left_behind(path, ".part") + (_left_behind(path, ".old.part") if path.exists() else [])
+    for left in left_behind:
+        shutil.rmtree(left, ignore_errors=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     before = path.with_name(f".{path.name}.{os.getpid()}.old.part")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
     try:
-        yield beside
-        if path.exists():
-            os.replace(path, before)
-        os.replace(beside, path)
+        with _naming(path, beside):
+            beside.mkdir()
+            yield beside
+            if path.exists():
+                os.replace(path, before)
+            os.replace(beside, path)
     finally:
         if before.exists() and not path.exists():
             os.replace(before, path)
@@ -64,9 +78,42 @@ def recover_folder(path: Path) -> None:
     """Puts back what stood at `path` if a process died in `replacing_folder`, between its two renames."""
     if path.exists():
         return
-    for before in path.parent.glob(f".{path.name}.*.old.part"):
+    for before in path.parent.glob(f".{glob.escape(path.name)}.*.old.part"):
         os.replace(before, path)
         return
+
+
+def _left_behind(path: Path, ending: str) -> list[Path]:
+    """The temporary neighbours of `path` whose processes are no more."""
+    start = f".{path.name}."
+    names = [entry.name for entry in os.scandir(path.parent)]
+    found = [name for name in names if name.startswith(start) and name.endswith(ending)]
+    numbers = {name: name[len(start) : -len(ending)] for name in found}
+    return [path.with_name(name) for name, number in numbers.items() if number.isdecimal() and not _runs(int(number))]
+
+
+def _runs(process: int) -> bool:
+    """Whether there is a process of that number; where it cannot be known, there is."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+@contextmanager
+def _naming(path: Path, beside: Path) -> Iterator[None]:
+    """Lets errors of the system name the file that was wanted: they name its temporary neighbour, or nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and not os.fsdecode(error.filename).startswith(str(beside)):
+            raise
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
 
 
 def _make_parent(path: Path) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 import soundfile
@@ -18,6 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from acoustill.rig import Camera, Rig, load_rig, preset, save_rig
 from free_field import free_field
+from small_videos import turn_video, write_video
 
 Command = Callable[..., Any]
 BEEP_HZ = 3000.0
@@ -78,7 +78,7 @@ def errors(found: Camera, true: Camera) -> tuple[float, float]:
     return 100 * float(np.linalg.norm(np.subtract(found.position_m, true.position_m))), math.degrees(turn)
 
 
-def write_walk(folder: Path, rig: Rig) -> tuple[Path, Path]:
+def write_walk(folder: Path, rig: Rig, upside_down: bool = False) -> tuple[Path, Path]:
     """A video in which a bright dot walks through the image, and what the array hears of the beep beside it.
 
     A steady bright light stands in the picture. The dot is hidden in some frames, and the beep is silent
@@ -101,18 +101,15 @@ def write_walk(folder: Path, rig: Rig) -> tuple[Path, Path]:
     soundfile.write(folder / "walk.wav", np.concatenate(sounds, axis=1).T, rig.sample_rate, "FLOAT")
 
     columns, rows = np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5)
-    with av.open(str(folder / "walk.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=round(rate), options={"crf": "12", "preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for frame in range(frames):
-            picture = rng.normal(60, 4, (HEIGHT, WIDTH))
-            picture[100:115, 200:215] = 255
-            if not 80 <= frame < 88:
-                (column, row), _ = place(frame / rate)
-                picture += 300 * np.exp(-((columns - column) ** 2 + (rows - row) ** 2) / (2 * 2.0**2))
-            grey = np.repeat(np.clip(picture, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, "rgb24")))
-        container.mux(stream.encode(None))
+    pictures = []
+    for frame in range(frames):
+        picture = rng.normal(60, 4, (HEIGHT, WIDTH))
+        picture[100:115, 200:215] = 255
+        if not 80 <= frame < 88:
+            (column, row), _ = place(frame / rate)
+            picture += 300 * np.exp(-((columns - column) ** 2 + (rows - row) ** 2) / (2 * 2.0**2))
+        pictures.append(picture[::-1, ::-1] if upside_down else picture)
+    write_video(folder / "walk.mp4", pictures, [round(1000 * frame / rate) for frame in range(frames)])
     return folder / "walk.mp4", folder / "walk.wav"
 
 
@@ -182,6 +179,16 @@ def test_a_walk_with_a_lamp_gives_the_pose_back(command: Command, rig: Rig, stat
     assert summary["points"]["left_out"]["no clear sound"] >= 2
     assert summary["residual_after"]["px"] < 4  # in one window the dot moves by 33 pixels
     assert summary["warnings"] == []
+
+
+def test_a_walk_filmed_upside_down(command: Command, rig: Rig, stated: Path, tmp_path: Path) -> None:
+    """The frames are stored as a telephone on its head sees them, with a note to turn them back."""
+    video, take = write_walk(tmp_path, rig, upside_down=True)
+    arguments = ["--video", turn_video(video, 180), "--recording", take, "--beep", BEEP_HZ, "--rig", stated]
+    _, found = calibrated(command, tmp_path, *arguments)
+    centimetres, degrees = errors(found, rig.camera)
+    assert centimetres < 0.5
+    assert degrees < 0.1
 
 
 def test_pixels_over_time_are_interpolated(command: Command, rig: Rig, stated: Path, tmp_path: Path) -> None:
@@ -311,7 +318,10 @@ def test_files_of_points(content: str, says: str, command: Command, take: Path, 
         (["--video", "walk.mp4"], "calibrate: --video needs --recording"),
         (["points.csv", "--beep", "30000"], "--beep is 30000 Hz, expected within 0 to 24000 Hz"),
         (["points.csv", "--beep", "-3"], "--beep is -3 Hz"),
-        (["points.csv", "--distance", "0"], "--distance is 0.0 m, expected a positive number"),
+        *(
+            (["points.csv", "--distance", far], "calibrate: --distance is")
+            for far in ("0", "-1", "inf", "nan", "1e300")
+        ),
         (["points.csv", "--offset", "nan"], "--offset is nan s, expected seconds, at most 86400"),
         (["--video", "walk.mp4", "--recording", "take.wav"], "walk.mp4: no such video file"),
     ],
@@ -321,6 +331,32 @@ def test_arguments(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     refuses(command, tmp_path, *arguments, "--rig", "uma16", says=says)
+
+
+def test_offsets_without_a_use(command: Command, take: Path, tmp_path: Path) -> None:
+    points = tmp_path / "points.csv"
+    for header, line in ((CLICKS, "0,1,5,5\n"), ("file,column_px,row_px\n", "take.wav,5,5\n")):
+        points.write_text(header + line)
+        recording = [] if "file" in header else ["--recording", take]
+        says = f"{points}: columns is {header.strip()}, expected time_s, which --offset shifts"
+        refuses(command, tmp_path, points, "--rig", "uma16", *recording, "--offset", "0", says=says)
+
+
+def test_inputs_are_not_overwritten(command: Command, rig: Rig, stated: Path, tmp_path: Path) -> None:
+    clicks, take = write_clicks(tmp_path, rig)
+    link = tmp_path / "link.yaml"
+    for name in (clicks, take):
+        link.unlink(missing_ok=True)
+        link.symlink_to(name)
+        before = name.read_bytes()
+        for out, says in (
+            (name, "expected a file name that ends in .yaml or .yml"),
+            (link, "expected a file that is not"),
+        ):
+            ended = command("calibrate", clicks, "--recording", take, "--rig", stated, "--out", out)
+            assert (ended.status, ended.out) == (2, "")
+            assert f"calibrate: --out is {out}, {says}" in ended.err
+        assert name.read_bytes() == before
 
 
 def test_sound_files_of_points(command: Command, take: Path, tmp_path: Path) -> None:
@@ -350,15 +386,8 @@ def test_points_that_do_not_tell_the_pose(
     refuses(command, tmp_path, clicks, "--rig", stated, "--recording", take, says=f"{clicks}: calibration: {says}")
 
 
-def write_video(path: Path, width: int, height: int) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=12, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for _ in range(3):
-            dark = np.full((height, width, 3), 40, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(dark, "rgb24")))
-        container.mux(stream.encode(None))
-    return path
+def dark_video(path: Path, width: int, height: int) -> Path:
+    return write_video(path, [np.full((height, width), 40, np.uint8)] * 3)
 
 
 def test_videos(command: Command, take: Path, tmp_path: Path) -> None:
@@ -366,7 +395,8 @@ def test_videos(command: Command, take: Path, tmp_path: Path) -> None:
     arguments = ["--video", video, "--recording", take, "--rig", "uma16"]
     video.write_bytes(b"no video")
     refuses(command, tmp_path, *arguments, says="walk.mp4: not a readable video file")
-    write_video(video, 64, 48)
-    refuses(command, tmp_path, *arguments, says="walk.mp4: frame size is 64 x 48, expected 640 x 480, that of the rig")
-    write_video(video, 640, 480)
-    refuses(command, tmp_path, *arguments, says="walk.mp4: frames that show one clear lamp is 0 of 3, expected a small")
+    dark_video(video, 64, 64)
+    refuses(command, tmp_path, *arguments, says="walk.mp4: size is 64 x 64, expected 640 x 480 or of that shape")
+    for width, height in ((640, 480), (64, 48)):
+        dark_video(video, width, height)
+        refuses(command, tmp_path, *arguments, says="walk.mp4: frames that show one clear lamp is 0 of 3, expected a")

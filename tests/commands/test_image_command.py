@@ -16,6 +16,7 @@ from takes_for_tests import FRAME, FRAME_RATE, RATE, noise_at, rig_file, take_ri
 from acoustill.archive import Archive, validate_archive
 from acoustill.commands.image import ImageOptions, image_recordings
 from acoustill.commands.setting import Setting
+from acoustill.errors import AcoustillError
 from acoustill.imaging import Imager, ImageSpecification, camera_grid
 
 SIZE = ("--grid", "12x9")
@@ -135,6 +136,54 @@ def test_bad_recordings_are_set_aside_and_listed(rig: Path, tmp_path: Path, comm
     assert nothing.status == 2
     assert "none of 2 recordings can be imaged" in nothing.err
     assert not (tmp_path / "none").exists()
+
+
+def test_names_that_cannot_be_read_do_not_stop_the_others(rig: Path, tmp_path: Path, command) -> None:
+    good = write_take(tmp_path / "good.wav", noise_at((20.0, 30.0), 0.3))
+    locked, long = tmp_path / "locked.npy", tmp_path / ("x" * 300)
+    locked.symlink_to(locked)
+    out = tmp_path / "archive"
+    ended = command("image", long, good, locked, "--rig", rig, *SIZE, "--out", out)
+    assert ended.status == 1
+    assert "cannot be read (File name too long)" in ended.err
+    assert list(Archive(out).entries) == ["good"]
+
+
+def test_what_is_set_aside_at_the_last_step_is_not_written(
+    rig: Path, tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes = [write_take(tmp_path / f"{name}.wav", noise_at((20.0, 30.0), 0.3)) for name in "ab"]
+    takes[0].write_bytes(takes[1].read_bytes()[:-4] + b"\0\0\0\0")
+    found = iter([AcoustillError("map: energy is zero or not finite, expected positive energies"), []])
+
+    def find(*_: object) -> list[object]:
+        answer = next(found)
+        if isinstance(answer, AcoustillError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("acoustill.commands.image.find_peaks", find)
+    ended = command("image", *takes, "--rig", rig, *SIZE, "--out", tmp_path / "archive")
+    assert ended.status == 1
+    assert (
+        ended.err.splitlines()[1]
+        == f"  {takes[0]}: {takes[0]}: map: energy is zero or not finite, expected positive energies"
+    )
+    assert list(Archive(tmp_path / "archive").entries) == ["b"]
+    assert [path.name for path in (tmp_path / "archive/recordings").iterdir()] == ["b"]
+
+
+def test_a_take_is_imaged_once_whatever_it_is_called(rig: Path, tmp_path: Path, command) -> None:
+    takes = []
+    for seed, folder in enumerate("ab"):
+        (tmp_path / folder).mkdir()
+        takes.append(write_take(tmp_path / folder / "take.wav", noise_at((20.0, 30.0), 0.3, seed=seed)))
+    arguments = ["--rig", rig, *SIZE, "--out", tmp_path / "archive"]
+    assert command("image", takes[0], *arguments).status == 0
+    ended = command("image", *takes, *arguments)
+    assert (ended.status, ended.out.count("is in the archive already")) == (0, 1)
+    assert list(Archive(tmp_path / "archive").entries) == ["b-take", "take"]
+    assert validate_archive(tmp_path / "archive") == []
 
 
 def test_several_recordings_without_a_file_to_write(rig: Path, tmp_path: Path, command) -> None:

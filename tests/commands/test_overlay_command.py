@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import pytest
 from takes_for_tests import FRAME, RATE, noise_at, rig_file, take_rig, write_take
 
 from acoustill.archive import Archive, create_archive, finish_archive, write_recording
+from acoustill.commands.takes import point_of_pixel
 from acoustill.imaging import Imager, ImageSpecification, camera_grid
 from acoustill.imaging.video.mp4 import SOUND_RATE, Mp4Writer
+from small_videos import turn_video, write_video
 
 CORNERS = {"top left": (12.0, 9.0), "top right": (84.0, 9.0), "bottom left": (12.0, 63.0), "bottom right": (84.0, 63.0)}
 SIZE, BAND = ("--grid", "16x12"), ("--band", "1000,3900")
@@ -83,8 +87,8 @@ def test_a_source_in_a_corner_is_bright_in_that_corner(
 @pytest.mark.parametrize("microphones", [[0, 5, 10], list(range(16))], ids=["from images", "from signals"])
 def test_a_recording_of_an_archive_with_its_video(microphones: list[int], tmp_path: Path, command) -> None:
     archive = archive_of(tmp_path / "archive", noise_at((84.0, 9.0), 0.5), microphones)
-    out = tmp_path / "x.mp4"
-    assert command("overlay", archive, "take", "--out", out, *SIZE, *BAND).status == 0
+    out, size = tmp_path / "x.mp4", () if len(microphones) == 3 else SIZE
+    assert command("overlay", archive, "take", "--out", out, *size, *BAND).status == 0
     frames = frames_of(out)
     assert len(frames) == 10
     for i, frame in enumerate(frames):
@@ -142,6 +146,76 @@ def test_what_is_heard_can_be_chosen(rig: Path, tmp_path: Path, command) -> None
     assert said["0"]["frames"] == 20
 
 
+def test_what_is_heard_is_at_a_pixel_of_the_video(rig: Path, tmp_path: Path, command) -> None:
+    """The video has twice the pixels of the rig's camera to both sides."""
+    take, out = write_take(tmp_path / "take.wav", noise_at((84.0, 36.0), 1.0)), tmp_path / "x.mp4"
+    beams = {}
+    for hear, video in (("84,36", None), ("168,72", (192, 144)), ("84,36 ", (192, 144))):
+        arguments = [] if video is None else ["--video", grey_video(tmp_path / "v.mp4", video)]
+        ended = command("overlay", take, "--rig", rig, "--out", out, *SIZE, *BAND, "--hear", hear, "--json", *arguments)
+        assert ended.status == 0, ended.err
+        assert json.loads(ended.out)["heard"] == f"the beam of pixel {hear}"
+        beams[hear] = json.loads(ended.out)["gain_db"]
+    assert beams["168,72"] == pytest.approx(beams["84,36"], abs=0.01)
+    assert beams["84,36 "] > beams["84,36"] + 1  # beside the source, where less is heard
+
+
+def test_a_beam_goes_as_far_as_the_depth_map_says(rig: Path, tmp_path: Path) -> None:
+    camera = take_rig().camera
+    depth = np.full((72, 96), 3.0)
+    depth[:, 48:] = 1.0
+    grid = camera_grid(camera, 12, 16, depth)
+    for pixel, distance_m in (((84.0, 36.0), 1.0), ((12.0, 9.0), 3.0), ((96.0, 72.0), 1.0), ((0.0, 0.0), 3.0)):
+        point = point_of_pixel(camera, np.array(pixel), grid)
+        np.testing.assert_allclose(point, camera.unproject(np.array(pixel), distance_m), atol=1e-9)
+        np.testing.assert_allclose(point_of_pixel(camera, np.array(pixel), distance_m), point, atol=1e-9)
+
+
+def test_a_turned_video_is_shown_upright(rig: Path, tmp_path: Path, command) -> None:
+    picture = np.full((72, 96, 3), 30, np.uint8)
+    picture[:24, :24] = (20, 20, 230)
+    video = turn_video(write_video(tmp_path / "v.mp4", [picture] * 10), 180)
+    take, out = write_take(tmp_path / "take.wav", noise_at((12.0, 9.0), 1.0)), tmp_path / "x.mp4"
+    assert command("overlay", take, "--rig", rig, "--video", video, "--out", out, *SIZE, *BAND).status == 0
+    blue = frames_of(out)[5].astype(int)
+    assert blue[300, 420, 2] > 180 > 60 > blue[300, 60, 2]
+
+
+def test_a_full_disk_is_told_in_a_sentence(rig: Path, tmp_path: Path) -> None:
+    """Files of the process may not be longer than so many bytes, which is what a full disk looks like."""
+    take = write_take(tmp_path / "take.wav", noise_at((12.0, 9.0), 1.0))
+    before = sorted(tmp_path.iterdir())
+    arguments = ["overlay", take, "--rig", rig, "--out", tmp_path / "x.mp4", *SIZE, *BAND]
+    for most in (10_000, 2_000):  # of the video, and of the images before it
+        program = (
+            "import resource, signal, sys\n"
+            "from acoustill.__main__ import main\n"
+            f"sys.argv = {['acoustill', *map(str, arguments)]!r}\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, resource.RLIM_INFINITY))\n"
+            "main()\n"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+        )
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert ended.stderr == f"acoustill: {tmp_path / 'x.mp4'}: File too large\n"
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_inputs_are_not_overwritten(rig: Path, tmp_path: Path, command) -> None:
+    take, video = write_take(tmp_path / "take.wav", noise_at((12.0, 9.0), 0.2)), grey_video(tmp_path / "v.mp4")
+    (tmp_path / "link.mp4").symlink_to(video)
+    sound = tmp_path / "sound.mp4"
+    sound.write_bytes(take.read_bytes())
+    for source, out in ((take, video), (take, tmp_path / "link.mp4"), (sound, sound)):
+        before = out.read_bytes()
+        ended = command("overlay", source, "--rig", rig, "--video", video, "--out", out)
+        assert ended.status == 2
+        assert f"overlay: --out is {out}, expected a file that is not read by the command" in ended.err
+        assert out.read_bytes() == before
+
+
 def test_silence_is_left_transparent(rig: Path, tmp_path: Path, command) -> None:
     signals = noise_at((48.0, 36.0), 2.0)
     signals[:, : RATE // 2] *= 1e-3
@@ -187,7 +261,49 @@ def test_silence_is_left_transparent(rig: Path, tmp_path: Path, command) -> None
             "wide.mp4: size is 128 x 72, expected",
         ),
         (["take.wav", "--rig", "RIG", "--video", "v.mp4", "--offset", "9", "--out", "x.mp4"], "v.mp4: offset is 9 s"),
+        (
+            ["take.wav", "--rig", "RIG", "--video", "v.mp4", "--offset", "nan", "--out", "x.mp4"],
+            "overlay: --offset is nan s, expected seconds, at most 86400",
+        ),
+        (["take.wav", "--rig", "RIG", "--video", "v.mp4", "--offset", "1e300", "--out", "x.mp4"], "--offset is 1e+300"),
+        (["take.wav", "--rig", "RIG", "--offset", "0.1", "--out", "x.mp4"], "overlay: --offset is of a video, which"),
+        (["archive", "take", "--offset", "0.1", "--out", "x.mp4"], "overlay: --offset is of a video, which --video"),
+        (["archive", "take", "--frame-rate", "rig", "--out", "x.mp4"], "overlay: --frame-rate is of a video, which"),
+        (
+            ["archive", "take", "--grid", "16x12", "--distance", "3", "--out", "x.mp4"],
+            "overlay: archive: recording take: --grid and --distance is given, expected nothing: the archive did not",
+        ),
+        (["archive", "take", "--beamformer", "superdirective", "--out", "x.mp4"], "--beamformer is given, expected"),
+        (["archive", "take", "--depth", "none.npy", "--out", "x.mp4"], "number of microphones kept is 3, expected all"),
+        (["take.wav", "--rig", "RIG", "--distance", "nan", "--out", "x.mp4"], "overlay: --distance is nan m, expected"),
+        (["take.wav", "--rig", "RIG", "--distance", "1e300", "--out", "x.mp4"], "overlay: --distance is 1e+300 m"),
+        (
+            ["take.wav", "--rig", "RIG", "--distance", "1", "--depth", "none.npy", "--out", "x.mp4"],
+            "overlay: give either --distance or --depth",
+        ),
+        (["take.wav", "--rig", "RIG", "--grid", "0x4", "--out", "x.mp4"], "overlay: --grid is '0x4', expected columns"),
+        (["take.wav", "--rig", "RIG", "--floor", "nan", "--out", "x.mp4"], "overlay: floor is nan dB, expected a"),
+        (["take.wav", "--rig", "RIG", "--range", "inf", "--out", "x.mp4"], "overlay: dynamic range is inf dB"),
+        (
+            ["take.wav", "--rig", "RIG", "--hear", "97,3", "--out", "x.mp4"],
+            "overlay: --hear is '97,3', expected within 0,0 to 96,72, the frame",
+        ),
+        (["take.wav", "--rig", "RIG", "--hear", "3,nan", "--out", "x.mp4"], "--hear is '3,nan', expected 2 numbers"),
+        (["take.wav", "--rig", "RIG", "--hear", "9" * 5000, "--out", "x.mp4"], "expected a channel's number"),
+        (
+            ["archive", "take", "--hear", "3,4", "--out", "x.mp4"],
+            "number of microphones kept is 3, expected all",
+        ),
         (["silent.wav", "--rig", "RIG", "--out", "x.mp4"], "silent.wav: every sample is zero"),
+        (["loud.wav", "--rig", "RIG", "--out", "x.mp4"], "loud.wav: signals: level is too high"),
+        (
+            ["constant.wav", "--rig", "RIG", "--hear", "loudest", "--out", "x.mp4"],
+            "constant.wav: track: energy is zero or not finite, expected positive energies",
+        ),
+        (
+            ["take.wav", "--rig", "RIG", "--depth", "depth.npy", "--out", "x.mp4"],
+            "depth.npy: grid: depth map is without a reading",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -197,6 +313,9 @@ def test_what_cannot_be_is_refused(
     signals = noise_at((12.0, 9.0), 0.2)
     write_take(tmp_path / "take.wav", signals)
     write_take(tmp_path / "silent.wav", 0 * signals)
+    write_take(tmp_path / "loud.wav", 1e25 * signals)
+    write_take(tmp_path / "constant.wav", 0 * signals + 0.5)
+    np.save(tmp_path / "depth.npy", np.zeros((3, 4)))
     archive_of(tmp_path / "archive", signals, [0, 5, 10])
     grey_video(tmp_path / "v.mp4")
     grey_video(tmp_path / "wide.mp4", (128, 72))

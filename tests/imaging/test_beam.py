@@ -151,12 +151,21 @@ def test_the_output_is_in_time_with_a_microphone_at_the_origin() -> None:
 
 
 def test_what_cannot_be_is_refused(rig: Rig) -> None:
-    with pytest.raises(AcoustillError, match=r"beam: points_m is of shape \(2,\), expected finite"):
+    with pytest.raises(AcoustillError, match=r"beam: points_m is of shape \(2,\), expected \(3,\) or"):
         steer(np.zeros((128, 9)), rig, np.zeros(2))
-    with pytest.raises(AcoustillError, match="beam: points_m is"):
-        steer(np.zeros((128, 9)), rig, np.array([0, np.nan, 1]))
-    with pytest.raises(AcoustillError, match="a pixel is at a microphone"):
+    for far in (np.nan, np.inf, -1e300):
+        with pytest.raises(AcoustillError, match=r"beam: point 1 is \[0.0, .*, 1.0\], expected coordinates within 1e"):
+            steer(np.zeros((128, 9)), rig, np.array([POINT, [0, far, 1]]))
+    with pytest.raises(AcoustillError, match="beam: the point is 0 mm from microphone 0, expected 1 mm or more"):
         steer(np.zeros((128, 9)), rig, rig.positions_m[0])
+    with pytest.raises(AcoustillError, match=r"beam: the point is 0.5 mm from the origin"):
+        steer(np.zeros((128, 9)), rig, np.array([0, 0.0005, 0]))
+    # Between two of its points, the way leads through a microphone.
+    crossing = np.array([POINT, rig.positions_m[7] - (0, 0, 0.1), rig.positions_m[7] + (0, 0, 0.2), POINT])
+    with pytest.raises(AcoustillError, match=r"beam: the way on from point 1 is .* mm from microphone 7"):
+        steer(np.zeros((128, 9)), rig, crossing)
+    with pytest.raises(AcoustillError, match="block is 0 samples, expected a power of two"):
+        BeamStream(rig, np.array(POINT), block_samples=0)
     with pytest.raises(AcoustillError, match="block is 1000 samples, expected a power of two"):
         BeamStream(rig, np.array(POINT), block_samples=1000)
     with pytest.raises(AcoustillError, match="block is 32 samples, expected a power of two of at least 88"):
@@ -167,5 +176,8 @@ def test_what_cannot_be_is_refused(rig: Rig) -> None:
     stream.push(np.zeros((128, 100)))
     broken = np.zeros((128, 9))
     broken[3, 4] = np.inf
+    with pytest.raises(AcoustillError, match="beam: sample 104 of channel 3 is inf"):
+        stream.push(broken)
+    broken[3, 4] = 1e39  # beyond single precision
     with pytest.raises(AcoustillError, match="beam: sample 104 of channel 3 is inf"):
         stream.push(broken)

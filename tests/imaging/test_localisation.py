@@ -164,8 +164,12 @@ def test_arrays_and_bands_that_cannot_do_are_refused() -> None:
         Localiser(rig, (3000, 2000))
     with pytest.raises(AcoustillError, match="band is 1001 to 1003 Hz, expected one that holds a multiple of 12 Hz"):
         Localiser(rig, (1001, 1003))
-    with pytest.raises(AcoustillError, match="nearest_m is 0, expected a positive"):
-        Localiser(rig, nearest_m=0)
+    for nearest_m in (0, np.nan, 1e-300):
+        with pytest.raises(AcoustillError, match=f"nearest_m is {nearest_m}, expected at least 0.01 m"):
+            Localiser(preset("uma16"), nearest_m=nearest_m)
+    for margin_rad in (-0.1, np.nan, 4.0):
+        with pytest.raises(AcoustillError, match=f"margin_rad is {margin_rad}, expected 0 to pi"):
+            Localiser(preset("uma16"), margin_rad=margin_rad)
 
 
 def test_windows_that_cannot_be_used_are_refused() -> None:

@@ -49,8 +49,8 @@ def test_a_peak_on_the_border_stays_there() -> None:
     ("energy", "complaint"),
     [
         (np.ones((3, 3)), r"shape is \(3, 3\), expected \(21, 41\)"),
-        (np.zeros((21, 41)), "zero or not finite"),
-        (np.full((21, 41), np.nan), "zero or not finite"),
+        (np.zeros((21, 41)), "zero everywhere"),
+        (np.full((21, 41), np.nan), "not finite"),
     ],
 )
 def test_maps_without_sources_are_refused(energy: np.ndarray, complaint: str) -> None:
@@ -62,3 +62,20 @@ def test_maps_without_sources_are_refused(energy: np.ndarray, complaint: str) ->
 def test_ranges_that_hold_no_peak_are_refused(range_db: float) -> None:
     with pytest.raises(AcoustillError, match=r"range is .* dB, expected a positive number"):
         find_peaks(bump(0, 0), GRID, range_db=range_db)
+
+
+def test_a_summit_half_way_between_pixels_is_one_source() -> None:
+    grid = extent_grid((-1, 1, -1, 1), 6, 8, 1.0)
+    rows, columns = np.mgrid[0:6, 0:8]
+    energy = np.exp(-((rows - 2.5) ** 2 + (columns - 3.5) ** 2) / 4)
+    (peak,) = find_peaks(energy, grid)
+    assert (peak.row, peak.column) == pytest.approx((2.5, 3.5), abs=1e-6)
+
+
+def test_a_gap_beside_a_summit_does_not_raise_it() -> None:
+    """Maps of point sources hold zeros, through which no parabola may be laid."""
+    energy = np.full((5, 7), 0.0)
+    energy[2, 2], energy[2, 3], energy[2, 5] = 1.0, 0.8, 0.95
+    found = find_peaks(energy, extent_grid((-1, 1, -1, 1), 5, 7, 1.0))
+    assert [round(peak.row) for peak in found] == [2, 2]
+    assert abs(found[0].level_db - found[1].level_db) < 2

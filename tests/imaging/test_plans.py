@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
 from acoustill.imaging import DelayAndSum, Superdirective, extent_grid, plans
 from acoustill.imaging.plans import cache_folder, content_hash, skeleton_for
@@ -65,6 +67,33 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     assert_equal(kept(tmp_path), first)
     assert path.stat().st_size > 100
+
+
+def test_a_file_of_something_else_is_made_anew(tmp_path: Path) -> None:
+    first = kept(tmp_path)
+    path = next(tmp_path.glob("*.safetensors"))
+    for tensors in ({"0.span": np.array([0, 3])}, {"other": np.zeros(3)}):
+        save_file(tensors, path)
+        assert_equal(kept(tmp_path), first)
+
+
+def test_a_full_disk_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("no space left")
+
+    monkeypatch.setattr(plans, "save_file", full)
+    assert_equal(kept(tmp_path), kept(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_may_only_be_read_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    kept(tmp_path)
+    monkeypatch.setattr(os, "utime", forbidden)
+    monkeypatch.setattr(plans, "plan_skeleton", lambda *_: pytest.fail("planned again"))
+    assert kept(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:

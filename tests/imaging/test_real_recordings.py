@@ -140,7 +140,9 @@ class Planar64(NamedTuple):
 
     def map(self, name: str, frequency_hz: float, speed_of_sound: float = 344.7, **parameters: float) -> np.ndarray:
         points, reference = self.grid.points_m.reshape(-1, 3), tuple(self.positions_m[63].tolist())
-        method = map_method(name, self.positions_m, points, "true level", speed_of_sound, reference, **parameters)
+        method = map_method(
+            name, self.positions_m, points, "true level", speed_of_sound, reference, parameters=parameters
+        )
         return method(self.spectra(frequency_hz))[0].reshape(64, 64)
 
     def errors_m(self, image: np.ndarray) -> list[float]:

@@ -108,3 +108,8 @@ def test_what_cannot_be_is_refused(grid: Grid) -> None:
         track_loudest(np.zeros((2, 36, 48)), grid, RATE)
     with pytest.raises(AcoustillError, match="speed is 0 m/s"):
         track_loudest(np.ones((2, 36, 48)), grid, RATE, speed_m_s=0)
+    with pytest.raises(AcoustillError, match=r"speed is 1e-300 m/s, expected at least 0.001"):
+        track_loudest(np.ones((2, 36, 48)), grid, RATE, speed_m_s=1e-300)
+    for rate in (0.0, np.nan, np.inf):
+        with pytest.raises(AcoustillError, match=f"frame rate is {rate} Hz, expected a positive number"):
+            track_loudest(np.ones((2, 36, 48)), grid, rate)

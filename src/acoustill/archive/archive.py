@@ -30,12 +30,15 @@ class Archive:
         entries: the manifest, by recording id.
 
     Raises:
-        AcoustillError: if the folder is missing, is no archive, is empty, or its manifest is broken.
+        AcoustillError: if the folder is missing, is no archive, is unfinished or empty, or its manifest is broken.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._header = read_header(self.path)
+        if not (self.path / "manifest.jsonl").exists():
+            missing = "unfinished, for its manifest.jsonl is missing"
+            raise AcoustillError(f"{self.path}: {missing}; give the command that makes the archive once more")
         lines = read_json_lines(self.path / "manifest.jsonl")
         try:
             entries = TypeAdapter(list[Entry]).validate_python(lines)

@@ -37,14 +37,24 @@ def image(
     depth: Depth = None,
     extent: Extent = None,
     grid: ImageGrid = "48x36",
-    frame_samples: Annotated[int, typer.Option(help="With --geometry: samples in one frame.", min=16)] = 1024,
+    frame_samples: Annotated[
+        int, typer.Option(help="With --geometry: samples in one frame.", min=16, max=1 << 24)
+    ] = 1024,
     sample_rate: SampleRate = None,
     features: Annotated[str, typer.Option(help="mfcc, mel or energy: the channels of the images.")] = "mfcc",
     beamformer: BeamformerOption = "delay-and-sum",
     white_noise_gain: Annotated[
         float, typer.Option(help="Superdirective: the least white noise gain in dB; less is sharper, and noisier.")
     ] = 6.0,
-    band: Annotated[str | None, typer.Option(help="Sources, mel bands and MFCC only from low,high in hertz.")] = None,
+    band: Annotated[
+        str | None,
+        typer.Option(
+            help="Sources, mel bands and MFCC only from low,high in hertz; by default from 100 Hz on, for a video "
+            "from what the array can place. Sources that are lower than the array can place may be phantoms: "
+            "narrow the band, or take `map`.",
+            show_default=False,
+        ),
+    ] = None,
     path: Annotated[
         str | None, typer.Option(help="exact, skeleton or bf16; by default by tolerance.", show_default=False)
     ] = None,
@@ -118,14 +128,24 @@ def map_(
         str, typer.Option(help="delay-and-sum, superdirective, mvdr, functional or clean-sc.")
     ] = "clean-sc",
     parameters: Annotated[
-        list[str] | None, typer.Option("--set", help="A parameter of the method, name=value; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", help="A parameter of the method, name=value (a number, true, false or none); may be repeated."
+        ),
     ] = None,
     distance: Distance = 2.0,
     depth: Depth = None,
     extent: Extent = None,
     grid: ImageGrid = "48x36",
-    band: Annotated[str | None, typer.Option(help="Only sound from low,high in hertz.")] = None,
-    block: Annotated[int, typer.Option(help="Samples in a block of the cross spectra.", min=16)] = 256,
+    band: Annotated[
+        str | None,
+        typer.Option(
+            help="Only sound from low,high in hertz; by default what the array can place.", show_default=False
+        ),
+    ] = None,
+    block: Annotated[
+        int, typer.Option(help="Samples in a block of the cross spectra; even.", min=16, max=1 << 24)
+    ] = 256,
     formulation: Annotated[
         str, typer.Option(help="Steering: classic, inverse, true level or true location.")
     ] = "true level",
@@ -170,37 +190,49 @@ def overlay(
     video: Annotated[
         Path | None, typer.Option(help="The camera's video; by default that of the archive, or none.")
     ] = None,
-    offset: Annotated[float, typer.Option(help="Seconds from the start of the sound to that of the video.")] = 0.0,
+    offset: Annotated[
+        float | None, typer.Option(help="Seconds from the start of the sound to that of the --video; by default 0.")
+    ] = None,
     frame_rate: Annotated[
-        str, typer.Option(help="Frames as often as in the `video`, or as the `rig` has them.")
-    ] = "video",
+        str | None,
+        typer.Option(help="Frames as often as in the --video (`video`, the default), or as the `rig` has them."),
+    ] = None,
     range_db: Annotated[float, typer.Option("--range", help="Dynamic range of the picture in dB.")] = 12.0,
     reference: Annotated[
         str, typer.Option(help="What is drawn brightest: `follow` the sound, or one `fixed` level.")
     ] = "follow",
-    floor_db: Annotated[float | None, typer.Option("--floor", help="Never draw what is below so many dB.")] = None,
+    floor_db: Annotated[
+        float | None,
+        typer.Option("--floor", help="Never draw what is below so many dB re 1, the unit below the colour bar."),
+    ] = None,
     smoothing: Annotated[float, typer.Option(help="How long sounds glow after, in seconds.")] = 0.15,
     marker: Annotated[bool, typer.Option("--marker", help="Draw a ring at the loudest point.")] = False,
     hear: Annotated[
         str | None,
         typer.Option(
-            help="The sound: a channel's number, column,row of a video pixel, or `loudest`.", show_default=False
+            help="The sound: a channel's number, column,row of a pixel of the video, or `loudest`.", show_default=False
         ),
     ] = None,
-    distance: Distance = 2.0,
+    distance: Annotated[float | None, typer.Option(help="Of the image plane, in metres; by default 2.")] = None,
     depth: Depth = None,
-    grid: ImageGrid = "48x36",
+    grid: Annotated[str | None, typer.Option(help="Columns x rows of the image; by default 48x36.")] = None,
     band: Annotated[
         str | None, typer.Option(help="Show sound from low,high in hertz; by default what the array can place.")
     ] = None,
-    beamformer: BeamformerOption = "delay-and-sum",
+    beamformer: Annotated[
+        str | None, typer.Option(help="delay-and-sum (the default), or superdirective: sharper at low frequencies.")
+    ] = None,
     sample_rate: SampleRate = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Show where sounds come from: acoustic images over the camera's video, with the sound, as MP4.
 
     From an archive, its video is used, and its images where it did not keep all microphones. Without a video,
-    the background is dark. Examples:
+    the background is dark. A video that starts later than the sound shows its first frame until then, one that
+    ends earlier its last from then on.
+
+    The colour bar is in dB below a reference, which stands below it in dB re 1: of full scale squared, or of a
+    pascal squared if the recording is in pascal. Examples:
 
     `acoustill overlay archives/tiny anechoic-s01-clapping-t01 --out clapping.mp4`
 
@@ -219,7 +251,7 @@ def overlay(
         video=video,
         offset_s=offset,
         frame_rate=frame_rate,
-        view=View("overlay", grid, distance, depth, band, beamformer),
+        view=View.of_options("overlay", grid, distance, depth, band, beamformer),
         hear=hear,
         style=OverlayStyle(range_db, reference, smoothing, marker=marker, floor_db=floor_db),  # type: ignore[arg-type]
     )
@@ -301,8 +333,9 @@ def calibrate(
     ] = None,
     beep: Annotated[float | None, typer.Option(help="The source's frequency in hertz: listen only there.")] = None,
     offset: Annotated[
-        float, typer.Option(help="Seconds from the recording's start to the video's, or to time 0 of `time_s`.")
-    ] = 0.0,
+        float | None,
+        typer.Option(help="Seconds from the recording's start to the video's, or to time 0 of `time_s`; by default 0."),
+    ] = None,
     distance: Annotated[
         float | None, typer.Option(help="Of every point along the camera's axis, in metres; by default estimated.")
     ] = None,

@@ -1,1 +1,1 @@
-"""What the commands do; the command line itself is `cli.py`."""
+"""What the commands do; the command line itself is `acoustill.cli`."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from acoustill.commands.arguments import bar
+from acoustill.commands.arguments import bar, naming, positive_metres, refuse_overwriting
 from acoustill.commands.sightings import LONGEST_S, cut_windows, find_sightings
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.localisation import Localisation, Localiser
@@ -36,7 +36,7 @@ def calibrate_rig(
     recording: Path | None,
     video: Path | None,
     beep_hz: float | None,
-    offset_s: float,
+    offset_s: float | None,
     distance_m: float | None,
     keep_position: bool,
     out: Path,
@@ -49,12 +49,15 @@ def calibrate_rig(
     Raises:
         AcoustillError: if an argument or a file cannot be used, or the points do not tell the pose.
     """
+    if out.suffix not in (".yaml", ".yml"):
+        raise bad_input("calibrate", "--out", str(out), "a file name that ends in .yaml or .yml")
+    refuse_overwriting("calibrate", out, [points, recording, video])
     array = load_rig(rig)
     if (points is None) == (video is None):
         raise AcoustillError("calibrate: give either a CSV file of points or --video")
-    if distance_m is not None and not 0 < distance_m < math.inf:
-        raise bad_input("calibrate", "--distance", f"{distance_m} m", "a positive number of metres")
-    if not abs(offset_s) <= LONGEST_S:
+    if distance_m is not None:
+        positive_metres(distance_m, "calibrate")
+    if offset_s is not None and not abs(offset_s) <= LONGEST_S:
         raise bad_input("calibrate", "--offset", f"{offset_s} s", f"seconds, at most {LONGEST_S:g}")
     localiser = Localiser(array, _band(beep_hz, array))
     sightings, unseen = find_sightings(points, video, recording, offset_s, array)
@@ -62,7 +65,10 @@ def calibrate_rig(
     heard = []
     with bar("listening", len(sightings)) as advance:
         for sighting, window in cut_windows(sightings, array):
-            found = None if window is None or not window[array.working].any() else localiser(window)
+            found = None
+            if window is not None and window[array.working].any():
+                with naming(sighting.recording):
+                    found = localiser(window)
             if window is None:
                 left_out["outside the recording"] += 1
             elif found is None or not _is_clear(found):
@@ -70,16 +76,15 @@ def calibrate_rig(
             else:
                 heard.append((sighting.pixel, found))
             advance()
+    where = points or video
+    assert where is not None
     if not heard:
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
-        where = points if points is not None else video
         raise bad_input(where, "usable points", f"0 of {left_out.total()} ({why})", "a source that is heard and seen")
     pixels = np.array([pixel for pixel, _ in heard])
     places = [found for _, found in heard]
-    try:
+    with naming(where, "calibrate"):
         calibration, distances = _fit(array.camera, localiser.centre_m, places, pixels, distance_m, keep_position)
-    except AcoustillError as error:
-        raise AcoustillError(f"{points if points is not None else video}: {error}") from error
     left_out["disagreeing"] = int((~calibration.kept).sum())
     save_rig(dataclasses.replace(array, camera=calibration.camera), out)
     return _summary(array, calibration, distances, places, pixels, left_out, distance_m) | {"out": str(out)}

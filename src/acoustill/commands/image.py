@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 
 from acoustill.archive.archive import Recording
 from acoustill.archive.writer import create_archive, finish_archive
-from acoustill.commands.arguments import bar, numbers
+from acoustill.commands.arguments import band_of, bar, naming, positive_decibels, refuse_overwriting
 from acoustill.commands.image_outputs import Output, nothing, npy_output, npz_output, recording_output, video_output
 from acoustill.commands.recording_ids import recording_ids
 from acoustill.commands.setting import Setting
@@ -23,9 +25,9 @@ from acoustill.files import file_hash, json_hash
 from acoustill.imaging.bands import lowest_resolved_hz
 from acoustill.imaging.imager import Imager
 from acoustill.imaging.mel import LOWEST_HZ
-from acoustill.imaging.peaks import find_peaks
+from acoustill.imaging.peaks import Peak, find_peaks
 from acoustill.imaging.signals.opening import checked_blocks
-from acoustill.imaging.signals.source import SignalSource
+from acoustill.imaging.signals.source import SignalSource, readable
 from acoustill.imaging.specification import ImageSpecification
 from acoustill.jobs import SetAside
 from acoustill.rig.rig import Rig
@@ -62,9 +64,9 @@ def image_recordings(recordings: Sequence[Path], options: ImageOptions) -> tuple
     Raises:
         AcoustillError: if an argument cannot be used, or if no recording can.
     """
-    if not options.range_db > 0:
-        raise bad_input("image", "range", f"{options.range_db} dB", "a positive number of decibels")
+    _check_numbers(options)
     kind = _output_kind(options.out)
+    refuse_overwriting("image", options.out, [*recordings, *options.setting.inputs])
     if len(recordings) > 1 and kind not in ("folder", "nothing"):
         raise bad_input("image", "--out", f"{options.out} for {len(recordings)} recordings", "a folder")
     ids = recording_ids(list(recordings)) if kind == "folder" else [path.name for path in recordings]
@@ -84,7 +86,7 @@ def image_recordings(recordings: Sequence[Path], options: ImageOptions) -> tuple
         if kind == "folder":
             assert options.out is not None
             finish_archive(options.out)
-    except AcoustillError:
+    except (AcoustillError, OSError):
         if kind == "folder" and options.out is not None and not was_there and not summaries:
             shutil.rmtree(options.out, ignore_errors=True)
         raise
@@ -98,6 +100,7 @@ class _Work:
         self.options, self.kind = options, kind
         self._rig = options.setting.load_rig()
         self._imager: Imager | None = None
+        self._there: dict[str, str] | None = None
 
     def image(self, path: Path, recording: str) -> dict[str, Any]:
         options = self.options
@@ -107,9 +110,7 @@ class _Work:
             grid = options.setting.pixels(rig)
             # A video shows places, for which the lowest frequencies are of no use.
             lowest = lowest_resolved_hz(rig, grid) if self.kind == "mp4" else LOWEST_HZ
-            highest = None
-            if options.band is not None:
-                lowest, highest = numbers(options.band, "image", "--band", ",", 2, float)
+            lowest, highest = band_of(options.band, "image", lowest, None)
             specification = ImageSpecification(
                 features=options.features,  # type: ignore[arg-type]
                 lowest_hz=lowest,
@@ -130,14 +131,16 @@ class _Work:
         frames = source.samples // rig.samples_per_frame
         total = np.zeros((imager.grid.rows, imager.grid.columns))
         output = self._output(path, recording, source, imager, frames)
+        peaks: list[Peak] = []
         if output is not None:
-            with output as out, bar(f"imaging {recording}", frames) as advance:
+            with naming(path, self.options.out), output as out, bar(f"imaging {recording}", frames) as advance:
                 for images in imager.stream(_heard(blocks, out.hear)):
                     out.see(images)
                     total += images.energy.sum(axis=0, dtype=np.float64)
                     for _ in range(len(images.energy)):
                         advance()
-        peaks = [] if output is None else find_peaks(total / frames, imager.grid, options.peaks, options.range_db)
+                # Before the output is in its place: a recording that shows nothing is set aside.
+                peaks = find_peaks(total / frames, imager.grid, options.peaks, options.range_db)
         return {
             "recording": str(path),
             "frames": frames,
@@ -176,13 +179,44 @@ class _Work:
             return video_output(out, imager, frames)
         maker = {"command": "image"}
         create_archive(out, imager.rig, (imager.specification, imager.grid), maker)
-        provenance = {"imaged": {"source": path.name, "sha256": _content_hash(path)}}
-        stands = out / "recordings" / recording
-        if (stands / "recording.json").is_file():
-            if Recording(stands).sidecar.provenance == provenance:
-                return None
+        if self._there is None:
+            self._there = _imaged(out)
+        with readable(path):
+            content = _content_hash(path)
+        if content in self._there:  # whatever its id: that follows from what else was imaged with it
+            return None
+        if (out / "recordings" / recording / "recording.json").is_file():
             raise bad_input(out, f"recording {recording}", "there, of another source", f"a new folder for {path}")
-        return recording_output(out, recording, imager, frames, provenance)
+        provenance = {"imaged": {"source": path.name, "sha256": content}}
+        return self._remembering(recording_output(out, recording, imager, frames, provenance), content, recording)
+
+    @contextmanager
+    def _remembering(self, output: AbstractContextManager[Output], content: str, recording: str) -> Iterator[Output]:
+        with output as out:
+            yield out
+        assert self._there is not None
+        self._there[content] = recording
+
+
+def _imaged(archive: Path) -> dict[str, str]:
+    """The ids of the recordings in an archive by the hashes of what they were imaged from."""
+    there = {}
+    for sidecar in sorted((archive / "recordings").glob("*/recording.json")):
+        recording = Recording(sidecar.parent)
+        imaged = (recording.sidecar.provenance or {}).get("imaged")
+        if isinstance(imaged, dict) and "sha256" in imaged:
+            there[str(imaged["sha256"])] = recording.entry.id
+    return there
+
+
+def _check_numbers(options: ImageOptions) -> None:
+    positive_decibels(options.range_db, "image")
+    if not math.isfinite(options.white_noise_gain_db):
+        expected = "a finite number of decibels"
+        raise bad_input("image", "--white-noise-gain", f"{options.white_noise_gain_db} dB", expected)
+    most = 4 * (os.cpu_count() or 1)
+    if options.threads is not None and not 1 <= options.threads <= most:
+        raise bad_input("image", "--threads", options.threads, f"1 to {most}, four for each core")
 
 
 def _heard(blocks: Iterator[np.ndarray], hear: Callable[[np.ndarray], None]) -> Iterator[np.ndarray]:

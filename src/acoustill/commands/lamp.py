@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import find_objects, label
 
-from acoustill.errors import AcoustillError, bad_input
+from acoustill.imaging.video.reading import VideoReader
 
 BACKGROUND_FRAMES = 31  # whose median is what the picture shows without the lamp
 LIGHTER = 40  # than the background, of 255: a torch in front of a white wall
@@ -25,23 +24,24 @@ def track_lamp(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndar
     in one piece.
 
     Args:
-        path: the video, anything that FFmpeg reads.
-        width: columns of a frame, those of the rig's camera.
-        height: rows of a frame.
+        path: the video, anything that FFmpeg reads, as large as the camera's frames or not.
+        width: of a frame of the rig's camera in pixels.
+        height: likewise.
 
     Shapes:
-        Output: (frames,) seconds after the first frame; (frames, 2) pixels (column, row), NaN for frames
-            without one clear lamp.
+        Output: (frames,) seconds after the first frame; (frames, 2) pixels of the rig's camera (column, row), NaN
+            for frames without one clear lamp.
 
     Raises:
-        AcoustillError: if the video cannot be read or has frames of another size.
+        AcoustillError: if the video cannot be read or its frames have another shape.
     """
     background = np.median(_spread_frames(path, width, height), axis=0).astype(np.int16)
     times, places = [], []
-    for seconds, frame in _grey_frames(path, width, height):
-        times.append(seconds)
-        places.append(_find_lamp(frame, background))
-    return np.array(times) - times[0], np.array(places)
+    with VideoReader(path) as video:
+        for frame in video:
+            times.append(frame.time_s)
+            places.append(_find_lamp(frame.pixels("gray"), background))
+        return np.array(times), np.array(places) * (width / video.width, height / video.height)
 
 
 def _find_lamp(frame: np.ndarray, background: np.ndarray) -> tuple[float, float]:
@@ -63,37 +63,11 @@ def _spread_frames(path: Path, width: int, height: int) -> np.ndarray:
     """At most BACKGROUND_FRAMES frames, evenly spread over a video of unknown length."""
     kept: list[np.ndarray] = []
     stride = 1
-    for i, (_, frame) in enumerate(_grey_frames(path, width, height)):
-        if i % stride == 0:
-            kept.append(frame)
-        if len(kept) > BACKGROUND_FRAMES:
-            kept, stride = kept[::2], stride * 2
+    with VideoReader(path) as video:
+        video.check_shape(width, height)
+        for i, frame in enumerate(video):
+            if i % stride == 0:
+                kept.append(frame.pixels("gray"))
+            if len(kept) > BACKGROUND_FRAMES:
+                kept, stride = kept[::2], stride * 2
     return np.stack(kept)
-
-
-def _grey_frames(path: Path, width: int, height: int) -> Iterator[tuple[float, np.ndarray]]:
-    """Time in seconds and (height, width) uint8 of each frame."""
-    import av
-
-    if not path.is_file():
-        raise AcoustillError(f"{path}: no such video file")
-    frames = 0
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise bad_input(path, "number of video streams", 0, "one")
-            stream = container.streams.video[0]
-            rate = float(stream.average_rate or 0)
-            for frame in container.decode(stream):
-                if (frame.width, frame.height) != (width, height):
-                    expected = f"{width} x {height}, that of the rig's camera"
-                    raise bad_input(path, "frame size", f"{frame.width} x {frame.height}", expected)
-                if frame.time is None and not rate:
-                    raise bad_input(path, "frame rate", "not stated", "a video that states it")
-                seconds = frames / rate if frame.time is None else float(frame.time)
-                yield seconds, frame.to_ndarray(format="gray")
-                frames += 1
-    except av.error.FFmpegError as error:
-        raise AcoustillError(f"{path}: not a readable video file ({error.strerror})") from error
-    if not frames:
-        raise bad_input(path, "length", "0 frames", "at least one frame")

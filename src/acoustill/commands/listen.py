@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from acoustill.commands.arguments import bar, numbers
+from acoustill.commands.arguments import bar, numbers, point_of, positive_metres, refuse_overwriting
 from acoustill.commands.takes import BLOCK_FRAMES, View, beam_of, look, open_take
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import replacing
@@ -41,8 +44,8 @@ def listen_to(
         raise AcoustillError("listen: give one of --pixel column,row, --point x,y,z and --loudest")
     if out.suffix != ".wav":
         raise bad_input("listen", "--out", str(out), "a file name that ends in .wav")
-    if not view.distance_m > 0:
-        raise bad_input("listen", "--distance", f"{view.distance_m} m", "a positive number of metres")
+    positive_metres(view.distance_m, "listen")
+    refuse_overwriting("listen", out, [path, None if rig is None else Path(rig)])
     take = open_take("listen", path, recording, rig, sample_rate)
     source, camera = take.all_channels(), take.rig.camera
     blocks = -(-source.samples // (BLOCK_FRAMES * take.rig.samples_per_frame))
@@ -54,7 +57,7 @@ def listen_to(
                 track = track_loudest(maps.array(), pixels, take.rig.frame_rate)
             place = track.points_m
         elif point is not None:
-            place = np.array(numbers(point, "listen", "--point", ",", 3, float))
+            place = point_of(point, "listen")
         else:
             assert pixel is not None
             column, row = numbers(pixel, "listen", "--pixel", ",", 2, float)
@@ -62,12 +65,9 @@ def listen_to(
                 expected = f"within 0,0 to {camera.width},{camera.height}, the camera's frame"
                 raise bad_input("listen", "--pixel", f"{column:g},{row:g}", expected)
             place = camera.unproject(np.array([column, row]), view.distance_m)
-        with (
-            soundfile.SoundFile(beside, "w", take.rig.sample_rate, channels=1, format="WAV", subtype="FLOAT") as file,
-            bar("listening", blocks + 1) as advance,
-        ):
+        with _sound_file(beside, out, take.rig.sample_rate) as write, bar("listening", blocks + 1) as advance:
             for part in beam_of(take, place, view.beamformer):
-                file.write(part)
+                write(part)
                 advance()
     return {
         "out": str(out),
@@ -77,3 +77,28 @@ def listen_to(
         "path": track and track.to_json(take.rig.frame_rate),
         "scaling": source.scaling,
     }
+
+
+@contextmanager
+def _sound_file(path: Path, out: Path, rate: int) -> Iterator[Callable[[np.ndarray], None]]:
+    """Gives a function that appends samples (n,) to a new WAV file of 32-bit floats.
+
+    Raises:
+        OSError: naming `out`, if it cannot be written.
+    """
+
+    def write(samples: np.ndarray) -> None:
+        try:
+            file.write(samples)
+        except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all samples were written
+            raise _unwritable(out) from error
+
+    try:
+        with soundfile.SoundFile(path, "w", rate, channels=1, format="WAV", subtype="FLOAT") as file:
+            yield write
+    except soundfile.LibsndfileError as error:
+        raise _unwritable(out) from error
+
+
+def _unwritable(out: Path) -> OSError:
+    return OSError(errno.EIO, "cannot be written; is the disk full, or the folder protected?", str(out))

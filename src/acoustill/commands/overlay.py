@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from acoustill.commands.arguments import bar, numbers
-from acoustill.commands.takes import Take, View, beam_of, look, microphone_of, open_take
-from acoustill.errors import bad_input
+from acoustill.commands.arguments import bar, naming, refuse_overwriting
+from acoustill.commands.sightings import LONGEST_S
+from acoustill.commands.takes import Take, View, beam_of, look, microphone_of, open_take, pixel_of, point_of_pixel
+from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import replacing
 from acoustill.imaging.grid import Grid
 from acoustill.imaging.track import track_loudest
-from acoustill.imaging.video.mp4 import VideoTrack
 from acoustill.imaging.video.overlay_video import OverlayStyle, Picture, Sound, dark_picture, write_overlay_video
-from acoustill.imaging.video.reference import reference_levels
+from acoustill.imaging.video.reading import VideoTrack
 from acoustill.spool import Spool
 
-ASPECT_TOLERANCE = 0.01
+Listening = Callable[[Grid, np.ndarray], Iterator[np.ndarray]]  # what is heard, of the images (frames, H, W)
 
 
 def overlay_take(
@@ -31,8 +31,8 @@ def overlay_take(
     rig: str | None,
     sample_rate: int | None,
     video: Path | None,
-    offset_s: float,
-    frame_rate: str,
+    offset_s: float | None,
+    frame_rate: str | None,
     view: View,
     hear: str | None,
     style: OverlayStyle,
@@ -44,38 +44,39 @@ def overlay_take(
         `gain_db` (of the sound) and `scaling` (of integer samples).
 
     Raises:
-        AcoustillError: if an argument or a file cannot be used.
+        AcoustillError: if an argument or a file cannot be used, or an option would be without effect.
+        OSError: if the video cannot be written.
     """
     if out.suffix != ".mp4":
         raise bad_input("overlay", "--out", str(out), "a file name that ends in .mp4")
-    if frame_rate not in ("rig", "video"):
+    if frame_rate not in (None, "rig", "video"):
         raise bad_input("overlay", "--frame-rate", repr(frame_rate), "rig or video")
-    reference_levels(np.zeros(1), 1.0, style.range_db, style.reference)  # refuses before hours of work
+    if offset_s is not None and not abs(offset_s) <= LONGEST_S:
+        raise bad_input("overlay", "--offset", f"{offset_s} s", f"seconds, at most {LONGEST_S:g}")
+    if video is None and (offset_s is not None or frame_rate is not None):
+        option = "--offset" if offset_s is not None else "--frame-rate"
+        raise AcoustillError(f"overlay: {option} is of a video, which --video did not name")
     take = open_take("overlay", path, recording, rig, sample_rate)
+    refuse_overwriting("overlay", out, [path, video, view.depth, None if rig is None else Path(rig)])
     seconds = take.frames / take.rig.frame_rate
-    with (
-        _picture(take, video, offset_s, seconds) as (picture, video_rate),
-        replacing(out) as beside,
-        Spool(out.parent) as maps,
-        Spool(out.parent) as sound,
-    ):
-        pixels = look(take, view, maps)
-        heard, parts = _sound(take, hear, pixels, maps, view)
-        for part in parts:
-            sound.append(part)
-        samples = sound.array()[: take.frames * take.rig.samples_per_frame]
-        rate = video_rate if video_rate and frame_rate == "video" else take.rig.frame_rate
-        with bar("drawing", round(seconds * rate)) as advance:
-            written = write_overlay_video(
-                beside,
-                maps.array(),
-                take.rig.frame_rate,
-                picture,
-                sound=Sound(samples, take.rig.sample_rate),
-                style=style,
-                video_rate=rate,
-                advance=advance,
-            )
+    with _backdrop(take, video, offset_s or 0.0, seconds) as backdrop:
+        heard, listening = _choose_sound(take, hear, backdrop.size, view)
+        rate = take.rig.frame_rate if frame_rate == "rig" else backdrop.frame_rate
+        with replacing(out) as beside, Spool(out.parent) as maps, Spool(out.parent) as sound:
+            pixels = look(take, view, maps)
+            for part in listening(pixels, maps.array()):
+                sound.append(part)
+            with bar("drawing", round(seconds * rate)) as advance, naming(path, *([video] if video else [])):
+                written = write_overlay_video(
+                    beside,
+                    maps.array(),
+                    take.rig.frame_rate,
+                    backdrop.picture,
+                    sound=Sound(sound.array()[: take.frames * take.rig.samples_per_frame], take.rig.sample_rate),
+                    style=style,
+                    video_rate=rate,
+                    advance=advance,
+                )
     return {
         "out": str(out),
         "frames": written.frames,
@@ -89,40 +90,68 @@ def overlay_take(
     }
 
 
-def _sound(take: Take, hear: str | None, pixels: Grid, maps: Spool, view: View) -> tuple[str, Iterator[np.ndarray]]:
-    """What is heard, in words, and its samples in blocks."""
+def _choose_sound(take: Take, hear: str | None, size: tuple[int, int], view: View) -> tuple[str, Listening]:
+    """What is heard, in words, and what gives its samples in blocks once there are images.
+
+    Args:
+        take: the recording.
+        hear: value of the option.
+        size: width and height of the video, whose pixels the option names.
+        view: how the take is looked at.
+
+    Raises:
+        AcoustillError: if the option makes no sense, or the take has not kept what it needs.
+    """
+    camera = take.rig.camera
     if hear == "loudest":
-        track = track_loudest(maps.array(), pixels, take.rig.frame_rate)
-        return "the beam of the loudest place", beam_of(take, track.points_m, view.beamformer)
+        take.all_channels()
+
+        def follow(pixels: Grid, energy: np.ndarray) -> Iterator[np.ndarray]:
+            with naming(Path(take.name)):
+                track = track_loudest(energy, pixels, take.rig.frame_rate)
+            return beam_of(take, track.points_m, view.beamformer)
+
+        return "the beam of the loudest place", follow
     if hear is not None and "," in hear:
-        pixel = numbers(hear, "overlay", "--hear", ",", 2, float)
-        point = take.rig.camera.unproject(np.array(pixel), view.distance_m)
-        return f"the beam of pixel {pixel[0]:g},{pixel[1]:g}", beam_of(take, point, view.beamformer)
-    if hear is not None and not hear.isdecimal():
+        pixel = pixel_of(camera, hear, "overlay", "--hear", size)
+        take.all_channels()
+        return (
+            f"the beam of pixel {hear}",
+            lambda pixels, _: beam_of(take, point_of_pixel(camera, pixel, pixels), view.beamformer),
+        )
+    if hear is not None and not (hear.isdecimal() and len(hear) < 10):
         raise bad_input("overlay", "--hear", repr(hear), "a channel's number, column,row of a pixel, or loudest")
     channel, parts = microphone_of(take, None if hear is None else int(hear))
-    return f"microphone {channel}", parts
+    return f"microphone {channel}", lambda _, __: parts
+
+
+class _Backdrop(NamedTuple):
+    """What images are laid over: the frame of a time, (width, height), and how many a second there are."""
+
+    picture: Picture
+    size: tuple[int, int]
+    frame_rate: float
 
 
 @contextmanager
-def _picture(take: Take, video: Path | None, offset_s: float, seconds: float) -> Iterator[tuple[Picture, float | None]]:
-    """The video frame at a time of the sound, and the video's frame rate if it is not the rig's."""
-    camera, recording = take.rig.camera, take.recording
-    if video is None:
-        if recording is not None and "video" in recording.entry.streams:
-            last, frame_rate = recording.entry.frames - 1, take.rig.frame_rate
-            yield (lambda time_s: recording.frame(min(int(time_s * frame_rate), last))), None
-        else:
-            yield dark_picture(camera.width, camera.height), None
-        return
-    track = VideoTrack(video)
-    try:
-        if abs(track.width * camera.height / (track.height * camera.width) - 1) > ASPECT_TOLERANCE:
-            expected = f"{camera.width} x {camera.height} or of that shape, as the camera of rig {take.rig.name}"
-            raise bad_input(video, "size", f"{track.width} x {track.height}", expected)
-        if offset_s >= seconds or (track.seconds and offset_s + track.seconds <= 0):
-            found = f"{offset_s:g} s with {seconds:g} s of sound and {track.seconds:g} s of video"
-            raise bad_input(video, "offset", found, "a video that runs while there is sound")
-        yield (lambda time_s: track.at(time_s - offset_s)), float(track.frame_rate)
-    finally:
-        track.close()
+def _backdrop(take: Take, video: Path | None, offset_s: float, seconds: float) -> Iterator[_Backdrop]:
+    """The video of a take, or a plain background."""
+    camera, recording, rate = take.rig.camera, take.recording, take.rig.frame_rate
+    if video is not None:
+        track = VideoTrack(video)
+        try:
+            track.video.check_shape(camera.width, camera.height)
+            length_s = track.video.seconds
+            if offset_s >= seconds or (length_s and offset_s + length_s <= 0):
+                found = f"{offset_s:g} s with {seconds:g} s of sound and {length_s:g} s of video"
+                raise bad_input(video, "offset", found, "a video that runs while there is sound")
+            size = (track.video.width, track.video.height)
+            yield _Backdrop(lambda time_s: track.at(time_s - offset_s), size, float(track.video.frame_rate))
+        finally:
+            track.close()
+    elif recording is not None and "video" in recording.entry.streams:
+        last = recording.entry.frames - 1
+        height, width = recording.frame(0).shape[:2]
+        yield _Backdrop(lambda time_s: recording.frame(min(int(time_s * rate), last)), (width, height), rate)
+    else:
+        yield _Backdrop(dark_picture(camera.width, camera.height), (camera.width, camera.height), rate)

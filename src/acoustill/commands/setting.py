@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from acoustill.commands.arguments import numbers, read_depth
+from acoustill.commands.arguments import LARGEST_M, image_size, numbers, positive_metres, read_depth
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.grid import Grid, camera_grid, extent_grid
 from acoustill.imaging.signals import open_signals
@@ -31,7 +31,7 @@ class Setting:
         sample_rate: `--sample-rate`, of files that do not say it.
 
     Raises:
-        AcoustillError: if there is not either a rig or a geometry.
+        AcoustillError: if there is not either a rig or a geometry, or the distance is out of range.
     """
 
     command: str
@@ -47,6 +47,12 @@ class Setting:
     def __post_init__(self) -> None:
         if (self.rig is None) == (self.geometry is None):
             raise AcoustillError(f"{self.command}: give either --rig or --geometry")
+        positive_metres(self.distance_m, self.command)
+
+    @property
+    def inputs(self) -> list[Path | None]:
+        """The files that are read beside the recordings."""
+        return [None if self.rig is None else Path(self.rig), self.geometry, self.depth]
 
     def load_rig(self) -> Rig | None:
         """The rig, if one is named: it is the same for every recording."""
@@ -79,11 +85,14 @@ class Setting:
         Raises:
             AcoustillError: if an option cannot be used, or there is no camera and no extent.
         """
-        columns, rows = numbers(self.grid, self.command, "--grid", "x", 2, int)
+        columns, rows = image_size(self.grid, self.command)
         if self.extent is not None:
             if self.depth is not None:
                 raise AcoustillError(f"{self.command}: --depth is for the camera's view; give it without --extent")
             x_min, x_max, y_min, y_max = numbers(self.extent, self.command, "--extent", ",", 4, float)
+            if not (-LARGEST_M <= x_min < x_max <= LARGEST_M and -LARGEST_M <= y_min < y_max <= LARGEST_M):
+                expected = f"x_min < x_max and y_min < y_max, of {LARGEST_M:g} m at most"
+                raise bad_input(self.command, "--extent", repr(self.extent), expected)
             return extent_grid((x_min, x_max, y_min, y_max), rows, columns, self.distance_m)
         if self.rig is None:
             raise AcoustillError(f"{self.command}: --geometry has no camera; give --extent x_min,x_max,y_min,y_max")

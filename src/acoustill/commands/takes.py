@@ -10,7 +10,7 @@ import numpy as np
 
 from acoustill.archive.archive import Archive, Recording, image_grid, read_header
 from acoustill.archive.clips import audible
-from acoustill.commands.arguments import band_of, bar, numbers, read_depth
+from acoustill.commands.arguments import band_of, bar, image_size, naming, numbers, positive_metres, read_depth
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.bands import band_energy_map, lowest_resolved_hz
 from acoustill.imaging.beam import BeamStream
@@ -19,11 +19,13 @@ from acoustill.imaging.imager import Imager
 from acoustill.imaging.signals.opening import checked_blocks, open_signals
 from acoustill.imaging.signals.source import ArraySource, SignalSource
 from acoustill.imaging.specification import BEAMFORMERS, ImageSpecification
+from acoustill.rig.camera import Camera
 from acoustill.rig.file import load_rig
 from acoustill.rig.rig import Rig
 from acoustill.spool import Spool
 
 BLOCK_FRAMES = 120
+GRID, DISTANCE_M = "48x36", 2.0  # of options that are not given
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class View:
         depth: `--depth`, a file; None for a plane.
         band: `--band`, low,high in hertz; None is what the array resolves, see `lowest_resolved_hz`.
         beamformer: `--beamformer`, also of beams that are listened to.
+        given: the options among these that say how new images are formed, as far as the user gave them: where
+            images are there already they would be without effect, and are refused.
     """
 
     command: str
@@ -122,6 +126,35 @@ class View:
     depth: Path | None
     band: str | None
     beamformer: str = "delay-and-sum"
+    given: tuple[str, ...] = ()
+
+    @classmethod
+    def of_options(
+        cls,
+        command: str,
+        grid: str | None = None,
+        distance_m: float | None = None,
+        depth: Path | None = None,
+        band: str | None = None,
+        beamformer: str | None = None,
+    ) -> View:
+        """The view of options that may be left out (None).
+
+        Raises:
+            AcoustillError: if one makes no sense, or is without effect beside another.
+        """
+        if depth is not None and distance_m is not None:
+            raise AcoustillError(f"{command}: give either --distance or --depth")
+        options = {"--grid": grid, "--distance": distance_m, "--beamformer": beamformer}
+        return cls(
+            command,
+            GRID if grid is None else grid,
+            DISTANCE_M if distance_m is None else positive_metres(distance_m, command),
+            depth,
+            band,
+            "delay-and-sum" if beamformer is None else beamformer,
+            tuple(option for option, value in options.items() if value is not None),
+        )
 
     def __post_init__(self) -> None:
         if self.beamformer not in BEAMFORMERS:
@@ -144,24 +177,78 @@ def look(take: Take, view: View, maps: Spool) -> Grid:
     if take.source is None and recording is not None and archive is not None:
         specification, grid = archive.image_specification, image_grid(read_header(archive.path))
         if view.depth is None and specification and grid and "image" in recording.entry.streams:
+            if view.given:
+                expected = "nothing: the archive did not keep all microphones, so its own images are shown"
+                raise bad_input(f"{view.command}: {take.name}", " and ".join(view.given), "given", expected)
             low, high = band_of(view.band, view.command, lowest_resolved_hz(rig, grid), highest)
             for start in range(0, take.frames, BLOCK_FRAMES):
                 kept = recording.image[start : start + BLOCK_FRAMES]
-                maps.append(band_energy_map(kept, specification, rig.sample_rate, low, high))
+                maps.append(band_energy_map(kept, specification, rig, low, high))
             return grid
-    take.all_channels()
-    columns, rows = numbers(view.grid, view.command, "--grid", "x", 2, int)
-    pixels = camera_grid(rig.camera, rows, columns, view.distance_m if view.depth is None else read_depth(view.depth))
+    source = take.all_channels()
+    columns, rows = image_size(view.grid, view.command)
+    pixels = _pixels(rig.camera, rows, columns, view)
     low, high = band_of(view.band, view.command, lowest_resolved_hz(rig, pixels), highest)
     # Only the energies are wanted: few bands are little work.
     specification = ImageSpecification("mel", bands=2, lowest_hz=low, highest_hz=high, beamformer=view.beamformer)
     imager = Imager(rig, pixels, specification)
-    with bar("imaging", take.frames) as advance:
+    with bar("imaging", take.frames) as advance, naming(source.path):
         for images in imager.stream(take.blocks()):
             maps.append(images.energy)
             for _ in range(len(images.energy)):
                 advance()
     return pixels
+
+
+def _pixels(camera: Camera, rows: int, columns: int, view: View) -> Grid:
+    if view.depth is None:
+        return camera_grid(camera, rows, columns, view.distance_m)
+    with naming(view.depth):
+        return camera_grid(camera, rows, columns, read_depth(view.depth))
+
+
+def pixel_of(camera: Camera, text: str, command: str, option: str, size: tuple[int, int] | None = None) -> np.ndarray:
+    """The pixel `column,row` of an option, in those of the camera's frame.
+
+    Args:
+        camera: of the rig.
+        text: value of the option.
+        command: for messages.
+        option: for messages.
+        size: width and height of the frame that the option counts in, which shows what the camera's shows; by
+            default the camera's own.
+
+    Shapes:
+        Output: (2,), (column, row).
+
+    Raises:
+        AcoustillError: if the option holds something else, or a pixel outside of the frame.
+    """
+    width, height = size or (camera.width, camera.height)
+    column, row = numbers(text, command, option, ",", 2, float)
+    if not (0 <= column <= width and 0 <= row <= height):
+        raise bad_input(command, option, repr(text), f"within 0,0 to {width},{height}, the frame")
+    return np.array([column * camera.width / width, row * camera.height / height])
+
+
+def point_of_pixel(camera: Camera, pixel: np.ndarray, depth: float | Grid) -> np.ndarray:
+    """The place that is seen at a pixel of the camera's frame.
+
+    Args:
+        camera: of the rig.
+        pixel: see `pixel_of`.
+        depth: how far the place is along the camera's axis in metres, or an image of that camera whose pixels
+            tell.
+
+    Shapes:
+        pixel: (2,), (column, row).
+        Output: (3,) in metres.
+    """
+    if isinstance(depth, Grid):
+        shape = np.array([depth.columns, depth.rows])
+        column, row = np.minimum(pixel * shape // (camera.width, camera.height), shape - 1).astype(int)
+        depth = camera.depth_m(depth.points_m[row, column])
+    return camera.unproject(pixel, depth)
 
 
 def beam_of(take: Take, points_m: np.ndarray, beamformer: str) -> Iterator[np.ndarray]:

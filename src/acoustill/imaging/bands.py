@@ -40,7 +40,7 @@ def lowest_resolved_hz(rig: Rig, grid: Grid) -> float:
 
 
 def band_energy_map(
-    features: np.ndarray, specification: ImageSpecification, sample_rate: int, lowest_hz: float, highest_hz: float
+    features: np.ndarray, specification: ImageSpecification, rig: Rig, lowest_hz: float, highest_hz: float
 ) -> np.ndarray:
     """Squared pressure of each pixel between two frequencies, from the channels of acoustic images.
 
@@ -49,7 +49,7 @@ def band_energy_map(
     Args:
         features: as the imager made them.
         specification: what their channels are.
-        sample_rate: of the rig, in hertz.
+        rig: that heard the sound.
         lowest_hz: from here on.
         highest_hz: up to here.
 
@@ -62,9 +62,9 @@ def band_energy_map(
     """
     values = np.asarray(features, dtype=np.float32)
     if specification.features == "energy":
-        centres = np.arange(1, values.shape[-1] + 1) * sample_rate / (2 * values.shape[-1])
+        centres = np.arange(1, values.shape[-1] + 1) * rig.sample_rate / rig.samples_per_frame
     else:
-        top = specification.highest_hz or sample_rate / 2
+        top = specification.highest_hz or rig.sample_rate / 2
         edges = np.linspace(hertz_to_mel(specification.lowest_hz), hertz_to_mel(top), specification.bands + 2)
         centres = mel_to_hertz(edges[1:-1])
     chosen = (centres >= lowest_hz) & (centres <= highest_hz)

@@ -15,6 +15,8 @@ from acoustill.rig.rig import Rig
 
 BLOCK_S = 0.064  # long enough to separate low frequencies, short enough that a person walks 10 cm meanwhile
 OVERLAP = 4  # blocks that cover each sample
+NEAREST_M = 1e-3  # of the way to a microphone, whose level grows without end on the way to it
+FARTHEST_M = 1e6
 WEIGHTS_AT_ONCE = 16  # blocks of a moving beam whose weights are computed together: 17 MB for dualcam
 
 Beamformer = Callable[[np.ndarray, np.ndarray], FilterAndSum]
@@ -46,8 +48,9 @@ class BeamStream:
         points_m: (3,) or (frames, 3).
 
     Raises:
-        AcoustillError: if points are not finite, of another shape or at a microphone, or if the block is not
-            a power of two of at least 8 times the largest delay.
+        AcoustillError: if points are not finite, of another shape, or the way through them leads nearer than
+            1 mm to a microphone or to the origin, or if the block is not a power of two of at least 8 times the
+            largest delay.
     """
 
     def __init__(
@@ -58,16 +61,17 @@ class BeamStream:
         block_samples: int | None = None,
     ) -> None:
         points = np.asarray(points_m, dtype=np.float64)
-        if points.ndim not in (1, 2) or points.shape[-1] != 3 or not points.size or not np.isfinite(points).all():
-            raise bad_input("beam", "points_m", f"of shape {points.shape}", "finite, (3,) or (frames, 3)")
+        if points.ndim not in (1, 2) or points.shape[-1] != 3 or not points.size:
+            raise bad_input("beam", "points_m", f"of shape {points.shape}", "(3,) or (frames, 3)")
         self._rig, self._path = rig, np.atleast_2d(points)
         self._positions = rig.positions_m[rig.working]
+        _check_path(rig, self._path)
         self._beamformer = beamformer or partial(
             DelayAndSum, formulation="true level", speed_of_sound=rig.speed_of_sound
         )
         largest_delay = float(np.linalg.norm(self._positions, axis=1).max()) / rig.speed_of_sound * rig.sample_rate
         needed = max(8 * largest_delay, BLOCK_S * rig.sample_rate, 2 * OVERLAP)
-        self._block = block_samples or 1 << int(np.ceil(np.log2(needed)))
+        self._block = 1 << int(np.ceil(np.log2(needed))) if block_samples is None else block_samples
         if self._block < max(8 * largest_delay, 2 * OVERLAP) or self._block & (self._block - 1):
             expected = f"a power of two of at least {max(8 * largest_delay, 2 * OVERLAP):.0f}"
             raise bad_input("beam", "block", f"{self._block} samples", expected)
@@ -90,11 +94,14 @@ class BeamStream:
             Output: (samples',) float32.
 
         Raises:
-            AcoustillError: if the number of channels is not the rig's, or a sample is not finite.
+            AcoustillError: if the number of channels is not the rig's, or a sample is not finite or too large for
+                single precision.
         """
-        check_channels(signals, self._rig, "beam", self._received)
-        self._received += signals.shape[1]
-        return self._advance(np.asarray(signals[self._rig.working], dtype=np.float32))
+        with np.errstate(over="ignore"):
+            samples = np.asarray(signals, dtype=np.float32)
+        check_channels(samples, self._rig, "beam", self._received)
+        self._received += samples.shape[1]
+        return self._advance(samples[self._rig.working])
 
     def finish(self) -> np.ndarray:
         """The last samples; as many as were pushed have been given then.
@@ -147,6 +154,23 @@ class BeamStream:
         weights[:, 1:] = beamformer.many(self._frequencies).transpose(1, 0, 2)
         weights[:, 0] = np.copysign(np.abs(weights[:, 1]), weights[:, 1].real)
         return weights
+
+
+def _check_path(rig: Rig, path: np.ndarray) -> None:
+    """Refuses ways through points (frames, 3) on which weights would grow without end."""
+    unusable = ~(np.abs(path) <= FARTHEST_M).all(axis=1)
+    if unusable.any():
+        point = int(unusable.argmax())
+        raise bad_input("beam", f"point {point}", path[point].tolist(), f"coordinates within {FARTHEST_M:g} m")
+    starts, ways = path, np.diff(path, axis=0, append=path[-1:])
+    lengths = np.maximum(np.square(ways).sum(axis=1), np.finfo(float).tiny)
+    places = {f"microphone {channel}": rig.positions_m[channel] for channel in rig.working}
+    for name, place in {**places, "the origin": np.zeros(3)}.items():
+        share = np.clip(((place - starts) * ways).sum(axis=1) / lengths, 0, 1)
+        distances = np.linalg.norm(starts + share[:, None] * ways - place, axis=1)
+        if distances.min() < NEAREST_M:
+            what = "the point" if len(path) == 1 else f"the way on from point {distances.argmin()}"
+            raise bad_input("beam", what, f"{1000 * distances.min():.3g} mm from {name}", "1 mm or more")
 
 
 def steer(

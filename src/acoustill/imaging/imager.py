@@ -5,27 +5,27 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from acoustill.errors import bad_input
+from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.grid import Grid, camera_grid
 from acoustill.imaging.mel import cepstrum_matrix
 from acoustill.imaging.paths import EnergyPath, ExactPath, SkeletonPath
 from acoustill.imaging.plans import cache_folder, skeleton_for
 from acoustill.imaging.signals.opening import check_channels, check_shape
-from acoustill.imaging.skeleton import TIGHTEST
+from acoustill.imaging.skeleton import TIGHTEST_TOLERANCE
 from acoustill.imaging.specification import ImageSpecification
 from acoustill.imaging.spectra import FrameSpectra, Workspace
 from acoustill.rig.rig import Rig
 
 TOLERANCES = {"exact": 0.0, "skeleton": 1e-4, "bf16": 1e-3}  # of each path, where none is asked for
-FLOOR_PA2 = 1e-12  # 34 dB below the threshold of hearing: no real microphone is that quiet
-LOUDEST_PA = 1e18  # of which the square is a number in single precision
-WORKSPACE_BYTES = 100_000_000  # for the spectra of the frames that are imaged at a time
+FLOOR_PA2 = 1e-16  # 66 dB below the threshold of hearing, or 160 dB below full scale: only silence is lower
+LOUDEST_PA = 1e15  # of which the squares of beams are numbers in single precision
+WORKSPACE_BYTES = 200_000_000  # for the spectra of the frames that are imaged at a time
 
 
 class Images(NamedTuple):
@@ -51,11 +51,12 @@ class Imager:
 
     There are three paths from X to energies:
 
-    - exact: the direct sum, in single precision (relative error below 1e-6);
+    - exact: the direct sum, in single precision (relative error below 1e-6). Superdirective weights are worked
+      out anew in each call;
     - skeleton: beams in few rows and columns of the image, energies interpolated to the others, to a relative
-      tolerance that is checked when the imager is set up (see `plan_skeleton`);
-    - bf16: the same with beams in bfloat16, relative error below 5e-3; several times faster on processors and
-      GPUs that multiply bfloat16 matrices, slower on others.
+      tolerance over the image that is checked on examples when the imager is set up (see `plan_skeleton`);
+    - bf16: the same with beams in bfloat16, relative error of some thousandths; several times faster on
+      processors and GPUs that multiply bfloat16 matrices, slower on others.
 
     An imager may be used by one thread at a time: frames share its working memory.
 
@@ -68,8 +69,8 @@ class Imager:
         tolerance: relative error of skeletons; 1e-4 by default, 1e-3 for bf16. Below 1e-6, or 0, the path is
             exact.
         device: where to compute, as torch names it.
-        threads: of the CPU; None leaves torch's setting.
-        keep: whether to keep skeletons on disk, where the next imager of this geometry finds them.
+        threads: that torch may use on the CPU, set-up aside; None leaves its setting.
+        use_cache: whether to keep skeletons on disk, where the next imager of this geometry finds them.
 
     Raises:
         AcoustillError: if the specification cannot be met at the rig's sample rate, the path is unknown or
@@ -86,7 +87,7 @@ class Imager:
         tolerance: float | None = None,
         device: str = "cpu",
         threads: int | None = None,
-        keep: bool = True,
+        use_cache: bool = True,
     ) -> None:
         self.rig = rig
         self.grid = grid or camera_grid(rig.camera, 36, 48, 2.0)
@@ -97,29 +98,36 @@ class Imager:
             raise bad_input("imager", "threads", threads, "at least 1")
         block = rig.samples_per_frame
         self.frequencies_hz = np.arange(1, block // 2 + 1) * rig.sample_rate / block
-        self._pooling = self.specification.pooling(self.frequencies_hz, rig.sample_rate)
-        self._workspace = Workspace(_device(device))
-        self._dtype = torch.bfloat16 if self.path == "bf16" else torch.float32
-        self._transform = FrameSpectra(rig.working, block, self._workspace, self._dtype)
-        self._cepstrum = None
-        if self.specification.features == "mfcc":
-            matrix = 10 / math.log(10) * cepstrum_matrix(self.specification.bands, self.specification.coefficients)
-            self._cepstrum = torch.from_numpy(matrix.T).float().to(self._workspace.device)
-        with self._computing():
-            self._energies = self._energy_path(keep)
-
-    def _energy_path(self, keep: bool) -> EnergyPath:
-        beamformer = self.specification.beamform(self.rig, self.grid.points_m.reshape(-1, 3))
-        bins = len(self.frequencies_hz)
+        pooling = self.specification.pooling(self.frequencies_hz, rig.sample_rate)
+        self._used = slice(0, len(self.frequencies_hz))
         if self.specification.features != "energy":
-            bins = int(np.flatnonzero(self._pooling.any(axis=0))[-1]) + 1
+            heard = np.flatnonzero(pooling.any(axis=0))
+            self._used = slice(int(heard[0]), int(heard[-1]) + 1)
+        self._pooling = pooling[:, self._used]
+        with self._torch_state():
+            self._workspace = Workspace(_device(device))
+            self._dtype = torch.bfloat16 if self.path == "bf16" else torch.float32
+            self._transform = FrameSpectra(rig.working, block, self._workspace, self._dtype)
+            self._cepstrum = None
+            if self.specification.features == "mfcc":
+                matrix = 10 / math.log(10) * cepstrum_matrix(self.specification.bands, self.specification.coefficients)
+                self._cepstrum = torch.from_numpy(matrix.T.astype(np.float32)).to(self._workspace.device)
+            self._energies = self._energy_path(use_cache)
+
+    def _energy_path(self, use_cache: bool) -> EnergyPath:
+        beamformer = self.specification.beamform(self.rig, self.grid.points_m.reshape(-1, 3))
+        direct = ExactPath(beamformer, self.energies_hz, self._workspace)
         if self.path == "exact":
-            step_hz = self.rig.sample_rate / self.rig.samples_per_frame
-            return ExactPath(beamformer, step_hz, bins, self._workspace)
-        folder = cache_folder() if keep else None
+            return direct
+        folder = cache_folder() if use_cache else None
         size = self.grid.rows, self.grid.columns
-        groups = skeleton_for(beamformer, *size, self.frequencies_hz[:bins], self.tolerance, folder)
-        return SkeletonPath(groups, self._workspace, self._dtype)
+        groups = skeleton_for(beamformer, *size, self.energies_hz, self.tolerance, folder)
+        return SkeletonPath(groups, self.tolerance, direct, self._workspace, self._dtype)
+
+    @property
+    def energies_hz(self) -> np.ndarray:
+        """Frequencies of the bins that the features use, (F,)."""
+        return self.frequencies_hz[self._used]
 
     @property
     def channels(self) -> int:
@@ -148,9 +156,11 @@ class Imager:
     def images(self, signals: np.ndarray) -> Images:
         """As calling the imager, and the energy of each pixel beside the features."""
         images = self._empty(self._whole_frames(signals))
-        with self._computing():
+        with self._torch_state():
             for span, spectra in self._spectra(signals):
                 self._form(spectra, Images(*(part[span] for part in images)))
+        if not np.isfinite(images.energy).all():
+            raise _too_loud()
         return images
 
     def energies(self, signals: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -159,18 +169,19 @@ class Imager:
         Shapes:
             signals: (channels, samples), pascal.
             out: (F, frames, H, W) float32, C-contiguous; where the result is written, made anew if None.
-            Output: `out`; its frequencies are `frequencies_hz`, up to the last that the features use.
+            Output: `out`; the bins are those of `energies_hz`.
 
         Raises:
             AcoustillError: as calling the imager does, and if `out` has another shape or type.
         """
         frames = self._whole_frames(signals)
-        shape = (self._energies.bins, frames, self.grid.rows, self.grid.columns)
+        shape = (len(self.energies_hz), frames, self.grid.rows, self.grid.columns)
         if out is None:
             out = np.empty(shape, np.float32)
-        elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-            raise bad_input("imager", "out", f"{out.dtype} of shape {out.shape}", f"contiguous float32 {shape}")
-        with self._computing():
+        elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous or not out.flags.writeable:
+            found = f"{out.dtype} of shape {out.shape}"
+            raise bad_input("imager", "out", found, f"contiguous and writeable float32 {shape}")
+        with self._torch_state():
             for span, spectra in self._spectra(signals):
                 self._write_energies(spectra, out[:, span])
         return out
@@ -183,10 +194,11 @@ class Imager:
             Output: (F, H, W) float32, see `energies`.
         """
         frames = self._whole_frames(signals)
-        sums = torch.zeros(self._energies.bins, self.grid.rows, self.grid.columns, device=self._workspace.device)
-        with self._computing():
+        shape = len(self.energies_hz), self.grid.rows, self.grid.columns
+        sums = torch.zeros(shape, dtype=torch.float32, device=self._workspace.device)
+        with self._torch_state():
             for _, spectra in self._spectra(signals):
-                self._energies.add_up(spectra, sums)
+                self._energies.accumulate(spectra, sums)
         return (sums / max(1, frames)).cpu().numpy()
 
     def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[Images]:
@@ -213,10 +225,10 @@ class Imager:
         for start, stop in itertools.pairwise(edges):
             part = signals[:, start * length : stop * length]
             spectra = self._transform(part)
-            if not spectra[:, 0].abs().amax() < LOUDEST_PA:  # nor if one sample is not finite: it spoils every bin
+            if not torch.isfinite(spectra[:, 0]).all():  # one bad sample spoils every bin of its frame
                 check_channels(part, self.rig, "signals", start * length)
-                raise bad_input("signals", "level", "too high for single precision", f"below {LOUDEST_PA:g}")
-            yield slice(start, stop), spectra
+                raise _too_loud()
+            yield slice(start, stop), spectra[:, self._used]
 
     def _empty(self, frames: int) -> Images:
         """Memory for images; energies of every bin lie bin by bin, as they are computed."""
@@ -234,9 +246,8 @@ class Imager:
             np.einsum("f,fthw->thw", self._pooling[0].astype(np.float32), energies, out=images.energy, optimize=True)
             return
         shape = images.energy.shape
-        pooled = self._energies.pooled(
-            spectra, self._pooling, self._workspace.take("bands", len(self._pooling), *shape)
-        )
+        pooled = self._workspace.take("bands", len(self._pooling), *shape)
+        self._energies.pooled(spectra, self._pooling, pooled)
         bands = pooled[:-1]
         if self._cepstrum is None:
             features = bands.permute(1, 2, 3, 0)
@@ -250,21 +261,27 @@ class Imager:
         if self._workspace.device.type == "cpu":
             self._energies.energies(spectra, torch.from_numpy(out))
             return
-        on_device = torch.empty(out.shape, device=self._workspace.device)
+        on_device = torch.empty(out.shape, dtype=torch.float32, device=self._workspace.device)
         self._energies.energies(spectra, on_device)
         out[:] = on_device.cpu().numpy()
 
     @contextmanager
-    def _computing(self) -> Iterator[None]:
-        """Without gradients, and with the chosen number of threads."""
-        before = torch.get_num_threads()
+    def _torch_state(self) -> Iterator[None]:
+        """What the caller may have set in torch is set as this code needs it, and put back."""
+        threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
         try:
             if self.threads is not None:
                 torch.set_num_threads(self.threads)
-            with torch.no_grad():
+            torch.set_float32_matmul_precision("highest")
+            with ExitStack() as stack:
+                for state in (torch.inference_mode(False), torch.no_grad()):
+                    stack.enter_context(state)
+                for device in ("cpu", "cuda"):
+                    stack.enter_context(torch.autocast(device, enabled=False))
                 yield
         finally:
-            torch.set_num_threads(before)
+            torch.set_num_threads(threads)
+            torch.set_float32_matmul_precision(precision)
 
 
 class ImageStream:
@@ -296,11 +313,15 @@ class ImageStream:
     def completed(self, block: np.ndarray) -> Iterator[Images]:
         """As `push`, at most `Imager.block_frames` frames at a time; all must be taken before the next block."""
         rig = self._imager.rig
+        with np.errstate(over="ignore"):  # what is too loud becomes infinite, and is refused
+            block = np.asarray(block, dtype=np.float32)
         check_channels(block, rig, "signals", self._imaged + self._rest.shape[1])
+        if np.abs(block[rig.working]).max(initial=0) > LOUDEST_PA:
+            raise _too_loud()
         signals = np.concatenate([self._rest, block], axis=1) if self._rest.shape[1] else block
         length, step = rig.samples_per_frame, rig.samples_per_frame * self._imager.block_frames
         whole = signals.shape[1] // length * length
-        self._rest = signals[:, whole:].astype(np.float32)
+        self._rest = signals[:, whole:].copy()
         self._imaged += whole
         for start in range(0, whole, step):
             yield self._imager.images(signals[:, start : min(start + step, whole)])
@@ -308,21 +329,27 @@ class ImageStream:
 
 def _choose_path(path: str | None, tolerance: float | None, specification: ImageSpecification) -> tuple[str, float]:
     """The path and its tolerance."""
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise bad_input("imager", "tolerance", tolerance, "0 (exact), or less than 1")
     if path is None:
         wanted = TOLERANCES["exact" if specification.features == "energy" else "skeleton"]
-        wanted = wanted if tolerance is None else tolerance
-        return ("skeleton", wanted) if wanted >= TIGHTEST else ("exact", 0.0)
+        wanted = wanted if tolerance is None else float(tolerance)
+        return ("skeleton", wanted) if wanted >= TIGHTEST_TOLERANCE else ("exact", 0.0)
     if path not in TOLERANCES:
         raise bad_input("imager", "path", repr(path), f"one of {', '.join(TOLERANCES)}")
     if path == "exact" and tolerance:
         raise bad_input("imager", "tolerance of the exact path", tolerance, "none")
-    return path, TOLERANCES[path] if tolerance is None else tolerance
+    return path, TOLERANCES[path] if tolerance is None else float(tolerance)
 
 
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise bad_input("imager", "device", repr(name), "one that torch finds here, as cpu or cuda") from error
     return device
+
+
+def _too_loud() -> AcoustillError:
+    return bad_input("signals", "level", "too high for single precision", f"below {LOUDEST_PA:g}")

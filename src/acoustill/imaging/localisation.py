@@ -17,6 +17,7 @@ BINS = 128  # of the strong ones: more average reflections further out, but take
 COARSE_BINS = 16  # of these, for the first search, which costs most
 PARTS = 8  # of a broad band
 CACHED_BYTES = 2.5e8
+NEAREST_M = 0.01
 FARTHEST_M = 30.0  # beyond, no array of hand's size tells distances
 LEAST_MICROPHONES = 5  # one more than what is fitted: two angles, a distance and a phase
 BEYOND_INFINITY = -0.5  # inverse distances below 0 let noise average out for far sources, see Localisation
@@ -86,7 +87,8 @@ class Localiser:
         margin_rad: how far outside the field of view to search.
 
     Raises:
-        AcoustillError: if the array has too few microphones, or the band is empty or holds no bin.
+        AcoustillError: if the array has too few microphones, the band is empty or holds no bin, or a number makes
+            no sense.
     """
 
     def __init__(
@@ -99,8 +101,10 @@ class Localiser:
         if len(rig.working) < LEAST_MICROPHONES:
             found, expected = f"{len(rig.working)}", f"at least {LEAST_MICROPHONES} that work, to find a source"
             raise bad_input(f"rig {rig.name}", "number of microphones", found, expected)
-        if not nearest_m > 0:
-            raise bad_input("localiser", "nearest_m", nearest_m, "a positive number of metres")
+        if not nearest_m >= NEAREST_M:
+            raise bad_input("localiser", "nearest_m", nearest_m, f"at least {NEAREST_M:g} m")
+        if not 0 <= margin_rad <= math.pi:
+            raise bad_input("localiser", "margin_rad", margin_rad, "0 to pi")
         self.rig = rig
         positions = rig.positions_m[rig.working]
         self.centre_m = positions.mean(axis=0)

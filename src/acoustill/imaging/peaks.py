@@ -11,6 +11,7 @@ from scipy.ndimage import map_coordinates, maximum_filter
 from acoustill.errors import bad_input
 from acoustill.imaging.grid import Grid
 
+_Found = tuple[float, tuple[float, float], list[float]]  # level in dB, row and column, point
 TRUSTED_DB = 10.0  # a neighbour further down than this is beside a gap of the map, not on the slope of a summit
 
 
@@ -64,13 +65,15 @@ def find_peaks(energy: np.ndarray, grid: Grid, count: int = 5, range_db: float =
     """
     if energy.shape != (grid.rows, grid.columns):
         raise bad_input("map", "shape", energy.shape, f"{(grid.rows, grid.columns)}, that of the grid")
-    if not np.isfinite(energy).all() or energy.max() <= 0:
-        raise bad_input("map", "energy", "zero or not finite", "positive energies")
-    if not range_db > 0:
+    if not np.isfinite(energy).all():
+        raise bad_input("map", "energy", "not finite", "finite energies")
+    if energy.max() <= 0:
+        raise bad_input("map", "energy", "zero everywhere", "a source that can be told from noise")
+    if not 0 < range_db < math.inf:
         raise bad_input("map", "range", f"{range_db} dB", "a positive number of decibels")
     levels = 10 * np.log10(np.maximum(energy, energy.max() * 1e-12))
     summits = np.argwhere((levels == maximum_filter(levels, size=3)) & (levels > levels.max() - range_db))
-    peaks = []
+    peaks: list[_Found] = []
     for row, column in summits:
         row_shift, row_gain = _parabola(levels[:, column], row)
         column_shift, column_gain = _parabola(levels[row], column)
@@ -81,11 +84,21 @@ def find_peaks(energy: np.ndarray, grid: Grid, count: int = 5, range_db: float =
         level = float(levels[row, column]) + row_gain + column_gain
         peaks.append((level, (float(place[0]), float(place[1])), point))
     peaks.sort(key=lambda peak: -peak[0])
+    peaks = _distinct(peaks)
     strongest = peaks[0][0]
     return [
         Peak(place[0], place[1], (point[0], point[1], point[2]), math.pow(10, level / 10), level - strongest)
         for level, place, point in peaks[:count]
     ]
+
+
+def _distinct(peaks: list[_Found]) -> list[_Found]:
+    """Without those within a pixel of a stronger one: a summit half-way between pixels is found several times."""
+    distinct: list[_Found] = []
+    for peak in peaks:
+        if all(max(abs(peak[1][0] - row), abs(peak[1][1] - column)) >= 1 for _, (row, column), _ in distinct):
+            distinct.append(peak)
+    return distinct
 
 
 def _parabola(levels: np.ndarray, i: int) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -15,10 +16,19 @@ from safetensors.numpy import load_file, save_file
 
 from acoustill.errors import AcoustillError
 from acoustill.files import replacing
-from acoustill.imaging.skeleton import SkeletonGroup, plan_skeleton
+from acoustill.imaging.skeleton import (
+    ALLOWED,
+    GROUP_BINS,
+    KIND,
+    LARGEST_SHARE,
+    MOST_POINTS,
+    SAMPLED_BINS,
+    SkeletonGroup,
+    plan_skeleton,
+)
 from acoustill.imaging.steering import FilterAndSum
 
-VERSION = 1  # of the method: a change of it makes kept skeletons unfindable
+VERSION = 2  # of the method: a change of it makes kept skeletons unfindable
 LARGEST_BYTES = 2_000_000_000  # of all kept skeletons; the longest unused go first
 _PARTS = ("span", "rows", "columns", "from_rows", "from_columns", "weights")
 _log = logging.getLogger(__name__)
@@ -46,7 +56,7 @@ def skeleton_for(
     if folder is None:
         return plan_skeleton(beamformer, height, width, frequencies_hz, tolerance)
     content = {
-        "version": VERSION,
+        "version": [VERSION, GROUP_BINS, SAMPLED_BINS, KIND, *ALLOWED, LARGEST_SHARE, MOST_POINTS],
         "shape": [height, width],
         "frequencies_hz": frequencies_hz,
         "tolerance": tolerance,
@@ -54,7 +64,9 @@ def skeleton_for(
     }
     path = folder / f"{content_hash(content)}.safetensors"
     kept = _load(path)
-    if kept is not None:
+    if kept is not None and kept[-1].stop == len(frequencies_hz):
+        with contextlib.suppress(OSError):
+            os.utime(path)  # used now: the last to be removed
         return kept
     groups = plan_skeleton(beamformer, height, width, frequencies_hz, tolerance)
     _save(groups, path)
@@ -92,18 +104,21 @@ def content_hash(content: Mapping[str, object]) -> str:
 def _load(path: Path) -> list[SkeletonGroup] | None:
     try:
         tensors = load_file(path)
-        path.touch()  # used now: the last to be removed
+        groups = [_group([tensors[f"{i}.{part}"] for part in _PARTS]) for i in range(len(tensors) // len(_PARTS))]
+        if not groups:
+            raise KeyError("no group")
     except FileNotFoundError:
         return None
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         _log.warning("%s: not a readable skeleton (%s); it is made anew", path, error)
         return None
-    groups: list[SkeletonGroup] = []
-    while f"{len(groups)}.span" in tensors:
-        span, rows, columns, from_rows, from_columns, weights = (tensors[f"{len(groups)}.{part}"] for part in _PARTS)
-        start, stop = span.tolist()
-        groups.append(SkeletonGroup(start, stop, rows, columns, from_rows, from_columns, weights.view(np.complex64)))
     return groups
+
+
+def _group(parts: list[np.ndarray]) -> SkeletonGroup:
+    span, rows, columns, from_rows, from_columns, weights = parts
+    start, stop = span.tolist()
+    return SkeletonGroup(start, stop, rows, columns, from_rows, from_columns, weights.view(np.complex64))
 
 
 def _save(groups: list[SkeletonGroup], path: Path) -> None:
@@ -122,7 +137,7 @@ def _save(groups: list[SkeletonGroup], path: Path) -> None:
         with replacing(path) as beside:
             save_file(tensors, beside)
         _prune(path.parent)
-    except (OSError, AcoustillError) as error:
+    except (OSError, AcoustillError, SafetensorError) as error:
         _log.warning("%s: the skeleton cannot be kept (%s)", path, error)
 
 

@@ -20,9 +20,12 @@ from acoustill.errors import bad_input
 from acoustill.imaging.steering import FilterAndSum
 
 GROUP_BINS = 32  # bins that share rows and columns: larger groups need more points, smaller ones more calls
-TIGHTEST = 1e-6  # what single precision can hold
-PROBES = 24
-SMALLEST_GAIN = 0.7  # above this part of all pixels, interpolation saves nothing
+SAMPLED_BINS = 8  # how far apart bins are looked at
+KIND = 8  # examples of each kind of sound: sources in the image, waves from anywhere, noise of the microphones
+ALLOWED = (1.0, 10.0, 1.5)  # error of each kind, in tolerances: what is hard and has nothing to show may have more
+TIGHTEST_TOLERANCE = 1e-6  # what single precision can hold
+LARGEST_SHARE, MOST_POINTS = 0.5, 1500  # of pixels: beyond, the direct sum is as fast, or the weights fill the memory
+SPEED_OF_SOUND = 343.0  # of the examples only
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class SkeletonGroup:
         columns: indices of the chosen columns.
         from_rows: (H, chosen rows) float32; values at all rows from those at the chosen ones.
         from_columns: (W, chosen columns) float32.
-        weights: (bins, chosen rows x chosen columns, M) complex64.
+        weights: (bins, chosen rows x chosen columns, M) complex64; none if all pixels are chosen: the direct sum
+            does it then.
     """
 
     start: int
@@ -64,63 +68,74 @@ def plan_skeleton(
         width: columns of the image.
         frequencies_hz: of the bins, ascending.
         tolerance: relative error of energies (Frobenius norm over pixels), root mean square over examples at
-            the first, middle and last bin of each group: sources in random pixels, pairs of them, and noise, which
-            is the hardest. A group in which it cannot be met by fewer pixels takes them all.
+            every SAMPLED_BINS-th bin, of sources in the image. Of noise of the microphones one and a half times
+            as much, and of images that show nothing but the faint side lobes of sounds outside ten times. A
+            group in which it cannot be met by far fewer pixels takes them all.
 
     Shapes:
         frequencies_hz: (F,).
 
     Raises:
-        AcoustillError: if the tolerance is not between TIGHTEST and 1, or the pixels are not the beamformer's.
+        AcoustillError: if the tolerance is not between TIGHTEST_TOLERANCE and 1, or the pixels are not the
+            beamformer's.
     """
-    if not TIGHTEST <= tolerance < 1:
-        raise bad_input("skeleton", "tolerance", tolerance, f"{TIGHTEST:g} to 1")
+    if not TIGHTEST_TOLERANCE <= tolerance < 1:
+        raise bad_input("skeleton", "tolerance", tolerance, f"{TIGHTEST_TOLERANCE:g} to 1")
     if len(beamformer.points_m) != height * width:
         raise bad_input("skeleton", "pixels", len(beamformer.points_m), f"{height} x {width}")
     edges = [*range(0, len(frequencies_hz), GROUP_BINS), len(frequencies_hz)]
-    probes = _Probes.draw(height * width, beamformer.positions_m.shape[0])
+    probes = _Probes.draw(height * width, beamformer.positions_m)
 
     def sample(i: int) -> _Sample:
-        return _sample(beamformer.at(float(frequencies_hz[i])).reshape(height, width, -1), probes)
+        frequency = float(frequencies_hz[i])
+        return _sample(beamformer.at(frequency).reshape(height, width, -1), frequency, probes)
 
     groups = []
-    lower = sample(0)
     for start, stop in itertools.pairwise(edges):
-        middle, upper = sample((start + stop) // 2), sample(stop - 1)
-        rows, columns, from_rows, from_columns = _choose([lower, middle, upper], tolerance)
+        bins = sorted({*range(start, stop, SAMPLED_BINS), stop - 1})
+        rows, columns, from_rows, from_columns = _choose([sample(i) for i in bins], tolerance)
         points = (rows[:, None] * width + columns).ravel()
-        weights = beamformer.many(frequencies_hz[start:stop], points)
+        if len(points) == height * width:
+            weights = np.zeros((stop - start, 0, len(beamformer.positions_m)), np.complex64)
+        else:
+            weights = beamformer.many(frequencies_hz[start:stop], points)
         groups.append(SkeletonGroup(start, stop, rows, columns, from_rows, from_columns, weights))
-        lower = upper  # the next group's first bin is its neighbour
     return groups
 
 
 @dataclass(frozen=True)
 class _Probes:
-    """Examples of sound: what sources in some pixels, and noise of the microphones, are made of.
+    """Examples of sound, a third of each kind: sources in pixels, waves from anywhere, noise of the microphones.
 
     Shapes:
-        pixels: (PROBES,) indices.
-        noise: (M, PROBES) complex128.
+        pixels: (KIND,) indices.
+        positions_m: (M, 3).
+        directions: (KIND, 3), unit vectors.
+        noise: (M, KIND) complex128.
     """
 
     pixels: np.ndarray
+    positions_m: np.ndarray
+    directions: np.ndarray
     noise: np.ndarray
 
     @classmethod
-    def draw(cls, pixels: int, microphones: int) -> _Probes:
+    def draw(cls, pixels: int, positions_m: np.ndarray) -> _Probes:
         """The same examples in every run."""
         rng = np.random.default_rng(0)
-        noise = rng.standard_normal((2, microphones, PROBES))
-        return cls(rng.integers(pixels, size=PROBES), (noise[0] + 1j * noise[1]) / np.sqrt(2))
+        directions = rng.standard_normal((KIND, 3))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        noise = rng.standard_normal((2, len(positions_m), KIND))
+        return cls(rng.integers(pixels, size=KIND), positions_m, directions, (noise[0] + 1j * noise[1]) / np.sqrt(2))
 
-    def spectra(self, weights: np.ndarray) -> np.ndarray:
-        """Spectra (M, PROBES): of the sources that the weights (H, W, M) match, of pairs of them, and noise."""
-        waves = weights.reshape(-1, weights.shape[-1])[self.pixels].conj().T
-        waves *= np.sqrt(len(waves)) / np.linalg.norm(waves, axis=0)
-        waves[:, PROBES // 2 :] += waves[:, : PROBES // 2]
-        level = np.where(np.arange(PROBES) % 2 == 1, 3.0, 0.03)  # every second is mostly noise
-        return waves + level * self.noise
+    def spectra(self, weights: np.ndarray, frequency_hz: float) -> np.ndarray:
+        """Spectra (M, 3 KIND) at a frequency, with the weights (H, W, M) there."""
+        sources = weights.reshape(-1, weights.shape[-1])[self.pixels].conj().T  # what these weights match
+        sources /= np.abs(sources).max(axis=0)
+        sources[:, KIND // 2 :] += sources[:, : KIND - KIND // 2]  # pairs of them
+        wave_numbers = 2 * np.pi * frequency_hz / SPEED_OF_SOUND * self.directions
+        waves = np.exp(1j * self.positions_m @ wave_numbers.T)
+        return np.concatenate([sources, waves, self.noise], axis=1)
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,7 @@ class _Sample:
     Shapes:
         between_rows: (H, H), of trace 1.
         between_columns: (W, W), of trace 1.
-        maps: (H, W, PROBES).
+        maps: (H, W, 3 KIND).
     """
 
     between_rows: np.ndarray
@@ -138,13 +153,13 @@ class _Sample:
     maps: np.ndarray
 
 
-def _sample(weights: np.ndarray, probes: _Probes) -> _Sample:
+def _sample(weights: np.ndarray, frequency_hz: float, probes: _Probes) -> _Sample:
     """The second moments of energies |w x|^2 under white noise x: |w w'^H|^2 + |w|^2 |w'|^2 (Isserlis)."""
     power = (np.abs(weights) ** 2).sum(axis=-1)
     by_column = weights.transpose(1, 0, 2)
     between_rows = _squares(by_column @ by_column.conj().transpose(0, 2, 1)) + power @ power.T
     between_columns = _squares(weights @ weights.conj().transpose(0, 2, 1)) + power.T @ power
-    maps = np.abs(weights @ probes.spectra(weights)) ** 2
+    maps = np.abs(weights @ probes.spectra(weights, frequency_hz)) ** 2
     return _Sample(between_rows / np.trace(between_rows), between_columns / np.trace(between_columns), maps)
 
 
@@ -161,13 +176,14 @@ def _choose(samples: list[_Sample], tolerance: float) -> tuple[np.ndarray, np.nd
     while True:
         rows, from_rows = _interpolation(row_moments, tail)
         columns, from_columns = _interpolation(column_moments, tail)
-        if len(rows) * len(columns) > SMALLEST_GAIN * height * width:
+        if len(rows) * len(columns) > min(LARGEST_SHARE * height * width, MOST_POINTS):
             every_row, every_column = np.arange(height), np.arange(width)
             return every_row, every_column, np.eye(height, dtype=np.float32), np.eye(width, dtype=np.float32)
-        errors = [_errors(sample.maps, rows, columns, from_rows, from_columns) for sample in samples]
-        if np.sqrt(np.mean(np.square(errors))) <= tolerance:
+        errors = np.square([_errors(sample.maps, rows, columns, from_rows, from_columns) for sample in samples])
+        of_kinds = np.sqrt(errors.reshape(len(samples), len(ALLOWED), KIND).mean(axis=(0, 2)))
+        if (of_kinds <= np.multiply(ALLOWED, tolerance)).all():
             return rows, columns, from_rows.astype(np.float32), from_columns.astype(np.float32)
-        tail /= 1.5
+        tail /= 1.2
 
 
 def _interpolation(moments: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:

@@ -97,6 +97,10 @@ class DelayAndSum(FilterAndSum):
         points_m: (P, 3).
         reference_m: (3,).
 
+    Attributes:
+        amplitudes: A, (P, M) float64.
+        delays_s: (r_m - r_0) / c, (P, M) float64.
+
     Raises:
         AcoustillError: if the formulation is unknown or a point coincides with a microphone.
     """
@@ -117,30 +121,32 @@ class DelayAndSum(FilterAndSum):
             raise bad_input("beamformer", "a pixel", "at a microphone", "pixels in front of the array")
         count = positions_m.shape[0]
         inverse_squares = (to_microphones**-2.0).sum(axis=1, keepdims=True)
-        amplitudes = {
-            "classic": np.full_like(to_microphones, 1 / count),
-            "inverse": to_microphones / (count * to_reference),
-            "true level": 1 / (to_microphones * to_reference * inverse_squares),
-            "true location": 1 / (to_microphones * np.sqrt(count * inverse_squares)),
-        }
         self.positions_m, self.points_m = positions_m, points_m
-        self._amplitudes = amplitudes[formulation]
-        self._delays_s = (to_microphones - to_reference) / speed_of_sound
+        if formulation == "classic":
+            self.amplitudes = np.full_like(to_microphones, 1 / count)
+        elif formulation == "inverse":
+            self.amplitudes = to_microphones / (count * to_reference)
+        elif formulation == "true level":
+            self.amplitudes = 1 / (to_microphones * to_reference * inverse_squares)
+        else:
+            self.amplitudes = 1 / (to_microphones * np.sqrt(count * inverse_squares))
+        self._sweeps: dict[tuple[float, float, torch.device], tuple[torch.Tensor, ...]] = {}
+        self.delays_s = (to_microphones - to_reference) / speed_of_sound
 
     def at(self, frequency_hz: float, points: Points = ALL) -> np.ndarray:
         """See `FilterAndSum.at`."""
-        delays, amplitudes = (torch.from_numpy(part[points]) for part in (self._delays_s, self._amplitudes))
+        delays, amplitudes = (torch.from_numpy(part[points]) for part in (self.delays_s, self.amplitudes))
         return turned((delays * frequency_hz).frac_().mul_(2 * math.pi)).mul_(amplitudes).numpy()
 
     def identity(self) -> dict[str, object]:
         """See `FilterAndSum.identity`."""
-        return {"beamformer": "delay-and-sum", "amplitudes": self._amplitudes, "delays_s": self._delays_s}
+        return {"beamformer": "delay-and-sum", "amplitudes": self.amplitudes, "delays_s": self.delays_s}
 
     def many(self, frequencies_hz: np.ndarray, points: Points = ALL) -> np.ndarray:
         """See `FilterAndSum.many`; phases are reduced in float64 before their sine is taken in float32."""
-        delays = torch.from_numpy(self._delays_s[points])
-        amplitudes = torch.from_numpy(self._amplitudes[points]).float()
-        weights = torch.empty(len(frequencies_hz), *delays.shape, dtype=torch.complex64)
+        delays = torch.from_numpy(self.delays_s[points])
+        amplitudes = torch.from_numpy(self.amplitudes[points]).float()
+        weights = torch.empty(len(frequencies_hz), *delays.shape, dtype=torch.complex64, device=CPU)
         for i, frequency in enumerate(frequencies_hz):
             radians = (delays * float(frequency)).frac_().mul_(2 * math.pi).float()
             torch.mul(turned(radians), amplitudes, out=weights[i])
@@ -153,11 +159,13 @@ class DelayAndSum(FilterAndSum):
         the reference rig) is not needed: each follows from the one before by one product. Every RESEED_BINS
         bins they start anew from double precision, which keeps each within 2e-6 of the largest.
         """
-        phasor = self._phasor(step_hz).to(device)
-        far_phasor = self._phasor(step_hz * RESEED_BINS).to(device)
-        seed = torch.from_numpy(self.at(first_hz)).to(device)
-        weights = seed.to(torch.complex64)
-        phasor = phasor.to(torch.complex64)
+        key = (first_hz, step_hz, device)
+        if key not in self._sweeps:  # one is kept: a recording is imaged in many sweeps over the same bins
+            start = torch.from_numpy(self.at(first_hz)).to(device)
+            steps = self._phasor(step_hz).to(device, torch.complex64), self._phasor(step_hz * RESEED_BINS).to(device)
+            self._sweeps = {key: (start, *steps)}
+        start, phasor, far_phasor = self._sweeps[key]
+        seed, weights = start.clone(), start.to(torch.complex64)
         for i in range(count):
             if i:
                 if i % RESEED_BINS == 0:
@@ -167,4 +175,4 @@ class DelayAndSum(FilterAndSum):
             yield weights
 
     def _phasor(self, step_hz: float) -> torch.Tensor:
-        return turned((torch.from_numpy(self._delays_s) * step_hz).frac_().mul_(2 * math.pi))
+        return turned((torch.from_numpy(self.delays_s) * step_hz).frac_().mul_(2 * math.pi))

@@ -12,6 +12,7 @@ from acoustill.imaging.steering import ALL, DelayAndSum, FilterAndSum, Points, t
 
 LATTICE_PER_OCTAVE = 6
 HALVINGS = 16
+ROUNDING_DB = 1e-6
 HEADROOM = 10 ** (0.6 / 10)  # 0.6 dB: how far interpolated loadings were seen to fall short of the limit
 # Far below what any sensible limit asks for, far above the rounding of the coherence matrix's eigenvalues: the
 # loaded matrix can always be factored.
@@ -42,9 +43,10 @@ class Superdirective(FilterAndSum):
     In "true level" it is the sound of a point source, a_m = r_0 / r_m exp(-jk (r_m - r_0)): the response to a source
     at the point is its level at the reference, near or far. Delay-and-sum is the limit of large mu in all of them.
 
-    The limit of 0 dB by default makes a beam as noisy as one microphone, and errors of 10 % at each microphone raise
-    a floor 20 dB below the source. Lower limits give sharper images at low frequencies for arrays that are calibrated
-    better, higher ones forgive more; the white noise gain of delay-and-sum, 10 lg M dB or so, is the highest possible.
+    The limit of 6 dB by default makes the noise of a beam a quarter of one microphone's. At 0 dB it is as much, and
+    errors of 10 % at each microphone raise a floor 20 dB below the source. Lower limits give sharper images at low
+    frequencies for arrays that are calibrated better, higher ones forgive more; the white noise gain of
+    delay-and-sum, 10 lg M dB or so, is the highest possible.
     Unit response keeps levels; it does not promise that a map is greatest exactly at the source. At low frequencies
     the flat summit of a main lobe may lie beside it by a part of the lobe's width.
 
@@ -73,20 +75,17 @@ class Superdirective(FilterAndSum):
         formulation: str = "true level",
         speed_of_sound: float = 343.0,
         reference_m: tuple[float, float, float] = (0.0, 0.0, 0.0),
-        white_noise_gain_db: float = 0.0,
+        white_noise_gain_db: float = 6.0,
     ) -> None:
-        # Amplitudes of delay-and-sum weights are the same at all frequencies.
-        amplitudes = np.abs(DelayAndSum(positions_m, points_m, formulation, speed_of_sound, reference_m).at(1.0))
-        self._least_energies = np.square(amplitudes).sum(axis=1, keepdims=True)
+        plain = DelayAndSum(positions_m, points_m, formulation, speed_of_sound, reference_m)
+        self._least_energies = np.square(plain.amplitudes).sum(axis=1, keepdims=True)
         highest_db = -10 * math.log10(self._least_energies.max())
-        if not -math.inf < white_noise_gain_db <= highest_db:
+        if not -math.inf < white_noise_gain_db <= highest_db + ROUNDING_DB:
             found = f"{white_noise_gain_db:g} dB"
             raise bad_input("superdirective", "white noise gain", found, f"at most {highest_db:.2f} dB for this array")
         self.positions_m, self.points_m = positions_m, points_m
-        self._steering_amplitudes = amplitudes / self._least_energies
-        to_microphones = np.linalg.norm(points_m[:, None] - positions_m[None], axis=-1)
-        to_reference = np.linalg.norm(points_m - np.asarray(reference_m), axis=-1)[:, None]
-        self._delays_s = (to_microphones - to_reference) / speed_of_sound
+        self._steering_amplitudes = plain.amplitudes / self._least_energies
+        self._delays_s = plain.delays_s
         apart_s = torch.from_numpy(np.linalg.norm(positions_m[:, None] - positions_m[None], axis=-1) / speed_of_sound)
         self._apart_s, self._at_one_place = apart_s, (apart_s == 0).to(torch.float64)
         self._limit = 10 ** (white_noise_gain_db / 10)
@@ -97,6 +96,7 @@ class Superdirective(FilterAndSum):
             "delays_s": self._delays_s,
             "apart_s": apart_s.numpy(),
             "white_noise_gain_db": float(white_noise_gain_db),
+            "lattice": [LATTICE_PER_OCTAVE, HALVINGS, HEADROOM],
         }
 
     def identity(self) -> dict[str, object]:

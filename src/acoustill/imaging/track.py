@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from acoustill.errors import bad_input
 from acoustill.imaging.grid import Grid
 from acoustill.imaging.video.reference import decibels, reference_levels
 
+SLOWEST_M_S = 1e-3
 MOTION_DB = 3.0  # what a frame of motion at the usual speed costs
 
 
@@ -71,13 +73,15 @@ def track_loudest(
         energy: (frames, H, W).
 
     Raises:
-        AcoustillError: if the energies are not the grid's or not finite, no frame holds sound, or the speed or
-            range is not positive.
+        AcoustillError: if the energies are not the grid's or not finite, no frame holds sound, or the frame rate,
+            the speed or the range is not positive.
     """
     if energy.ndim != 3 or energy.shape[1:] != (grid.rows, grid.columns):
         raise bad_input("track", "shape of the energies", energy.shape, f"(frames, {grid.rows}, {grid.columns})")
-    if not speed_m_s > 0:
-        raise bad_input("track", "speed", f"{speed_m_s} m/s", "a positive number")
+    if not 0 < frame_rate < math.inf:
+        raise bad_input("track", "frame rate", f"{frame_rate} Hz", "a positive number")
+    if not speed_m_s >= SLOWEST_M_S:
+        raise bad_input("track", "speed", f"{speed_m_s} m/s", f"at least {SLOWEST_M_S:g}")
     peaks = energy.max(axis=(1, 2), initial=0.0)
     if not np.isfinite(peaks).all() or not peaks.any():
         raise bad_input("track", "energy", "zero or not finite", "positive energies")

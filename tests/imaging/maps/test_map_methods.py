@@ -24,7 +24,7 @@ Build = Callable[[np.ndarray, np.ndarray], MapMethod]
 
 
 def named(name: str, formulation: str = "true level", **parameters: float | bool | None) -> Build:
-    return lambda positions, points: map_method(name, positions, points, formulation, **parameters)
+    return lambda positions, points: map_method(name, positions, points, formulation, parameters=parameters)
 
 
 # How to build each method, and how far the level of a source, alone and on a point, may be off, in decibels: the
@@ -187,7 +187,7 @@ def test_a_source_is_found_under_the_side_lobes_of_another(name: str) -> None:
 def test_noise_at_each_microphone_goes_with_the_diagonal() -> None:
     given = sources({MIDDLE: 1.0}, 2000.0, noise=20.0)
     with_it = map_method("delay-and-sum", POSITIONS, POINTS)(given)[0, MIDDLE]
-    without = map_method("delay-and-sum", POSITIONS, POINTS, remove_diagonal=True)(given)[0, MIDDLE]
+    without = map_method("delay-and-sum", POSITIONS, POINTS, parameters={"remove_diagonal": True})(given)[0, MIDDLE]
     share = 20 / np.square(np.abs(transfer(POINTS[MIDDLE], 2000.0))).sum()
     assert (with_it, without) == (pytest.approx(1 + share), pytest.approx(1, rel=0.01))
 
@@ -201,14 +201,16 @@ def test_mvdr_loses_level_as_it_says_when_the_rig_is_not_calibrated() -> None:
     given = CrossSpectra(np.array([2000.0]), np.outer(true, true.conj())[None], 1)
     for loading in (0.01, 0.1, 1.0):
         expected = 1 / (1 + 24 * (1 - share) / loading)
-        assert map_method("mvdr", POSITIONS, POINTS, loading=loading)(given)[0, MIDDLE] == pytest.approx(
-            expected, rel=0.1
+        assert map_method("mvdr", POSITIONS, POINTS, parameters={"loading": loading})(given)[0, MIDDLE] == (
+            pytest.approx(expected, rel=0.1)
         )
 
 
 def test_functional_beamforming_lowers_side_lobes_by_its_exponent() -> None:
     given = sources({MIDDLE: 1.0}, 3000.0)
-    once, often = (map_method("functional", POSITIONS, POINTS, exponent=nu)(given)[0] for nu in (1.0, 6.0))
+    once, often = (
+        map_method("functional", POSITIONS, POINTS, parameters={"exponent": nu})(given)[0] for nu in (1.0, 6.0)
+    )
     np.testing.assert_allclose(once, map_method("delay-and-sum", POSITIONS, POINTS)(given)[0], rtol=1e-9, atol=1e-15)
     norms = np.square(np.abs(DelayAndSum(POSITIONS, POINTS, "true level").at(3000.0))).sum(axis=1)
     unit = once / norms / (once[MIDDLE] / norms[MIDDLE])  # relative to unit steering vectors
@@ -226,14 +228,16 @@ def test_clean_sc_is_the_slow_algorithm() -> None:
         crossed = left @ weights[j].conj()
         left = left - 0.5 * np.outer(crossed, crossed.conj()) / dirty[j]
         clean[j] += 0.5 * dirty[j]
-    found = map_method("clean-sc", POSITIONS, POINTS, gain=0.5, iterations=12, range_db=90.0)(given)[0]
+    found = map_method("clean-sc", POSITIONS, POINTS, parameters={"gain": 0.5, "iterations": 12, "range_db": 90.0})(
+        given
+    )[0]
     np.testing.assert_allclose(found, clean, rtol=1e-9, atol=1e-12)
 
 
 def test_clean_sc_spreads_components_and_adds_what_is_left() -> None:
     given = sources({MIDDLE: 1.0}, 2500.0, noise=0.01)
     point_like, spread, whole = (
-        map_method("clean-sc", POSITIONS, POINTS, iterations=3, **more)(given)[0]
+        map_method("clean-sc", POSITIONS, POINTS, parameters={"iterations": 3, **more})(given)[0]
         for more in ({}, {"beam_width_m": 0.2}, {"remainder": True})
     )
     assert np.flatnonzero(point_like).tolist() == [MIDDLE]
@@ -248,13 +252,16 @@ def test_clean_sc_takes_noise_for_no_source() -> None:
     """Sijtsma's criterion: to take a component from it would leave more than there was."""
     given = sources({}, 2500.0, noise=1.0)
     assert not map_method("clean-sc", POSITIONS, POINTS)(given).any()
-    left = map_method("clean-sc", POSITIONS, POINTS, remainder=True)(given)
+    left = map_method("clean-sc", POSITIONS, POINTS, parameters={"remainder": True})(given)
     np.testing.assert_allclose(left, map_method("delay-and-sum", POSITIONS, POINTS)(given))
 
 
 def test_clean_sc_ends_when_the_rest_is_faint() -> None:
     given = sources({MIDDLE: 1.0, CORNER: 0.003}, 3500.0)
-    near, far = (map_method("clean-sc", POSITIONS, POINTS, range_db=decibels)(given)[0] for decibels in (20.0, 40.0))
+    near, far = (
+        map_method("clean-sc", POSITIONS, POINTS, parameters={"range_db": decibels})(given)[0]
+        for decibels in (20.0, 40.0)
+    )
     assert near[CORNER] == 0
     assert far[CORNER] == pytest.approx(0.003, rel=0.1)
 
@@ -289,12 +296,35 @@ def test_the_reference_and_the_speed_of_sound_reach_the_weights() -> None:
         ("clean-sc", {"range_db": -3.0}, "CLEAN-SC: range is -3.0 dB"),
         ("clean-sc", {"beam_width_m": 0.0}, "CLEAN-SC: beam width is 0.0 m"),
         ("superdirective", {"white_noise_gain_db": 30.0}, "white noise gain is 30 dB"),
-        ("delay-and-sum", {"formulation": "mine"}, "formulation is 'mine'"),
+        ("delay-and-sum", {"formulation": 1}, "a parameter is 'formulation', expected one of remove_diagonal"),
+        ("delay-and-sum", {"positions_m": 1}, "a parameter is 'positions_m'"),
+        ("delay-and-sum", {"name": 3}, "a parameter is 'name'"),
+        ("delay-and-sum", {"steering": 3}, "a parameter is 'steering'"),
+        ("delay-and-sum", {"remove_diagonal": 2}, "delay-and-sum: remove_diagonal is 2, expected true or false"),
+        ("delay-and-sum", {"remove_diagonal": None}, "remove_diagonal is none, expected true or false"),
+        ("clean-sc", {"iterations": 2.5}, "map method clean-sc: iterations is 2.5, expected a whole number or none"),
+        ("clean-sc", {"iterations": 1e3}, "iterations is 1000.0, expected a whole number or none"),
+        ("clean-sc", {"iterations": True}, "iterations is true, expected a whole number or none"),
+        ("clean-sc", {"gain": True}, "gain is true, expected a number$"),
+        ("clean-sc", {"gain": None}, "gain is none, expected a number$"),
+        ("clean-sc", {"beam_width_m": "wide"}, "beam_width_m is 'wide', expected a number or none"),
+        ("clean-sc", {"gain": float("nan")}, "gain is nan"),
+        ("superdirective", {"white_noise_gain_db": float("nan")}, "white noise gain is nan dB"),
     ],
 )
 def test_wrong_names_and_parameters_are_refused(name: str, parameters: dict[str, object], message: str) -> None:
     with pytest.raises(AcoustillError, match=message):
-        map_method(name, POSITIONS, POINTS, **parameters)  # type: ignore[arg-type]
+        map_method(name, POSITIONS, POINTS, parameters=parameters)  # type: ignore[arg-type]
+
+
+def test_parameters_may_be_whole_numbers_or_none() -> None:
+    given = sources({MIDDLE: 1.0}, 2500.0, noise=0.01)
+    expected = map_method("clean-sc", POSITIONS, POINTS)(given)
+    for parameters in ({"iterations": None, "beam_width_m": None}, {"range_db": 40}, {"iterations": np.int64(96)}, {}):
+        found = map_method("clean-sc", POSITIONS, POINTS, parameters=parameters)(given)
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(AcoustillError, match="formulation is 'mine'"):
+        map_method("delay-and-sum", POSITIONS, POINTS, "mine")
 
 
 def test_methods_that_need_delay_and_sum_say_so() -> None:

@@ -109,6 +109,6 @@ def test_the_maps_are_acoulars(
     wanted = np.array(BINS) - 1
     spectra = CrossSpectra(spectra.frequencies_hz[wanted], spectra.matrices[wanted], spectra.blocks)
     for formulation in formulations:
-        found = map_method(ours, POSITIONS, acoulars["points"], formulation, **parameters)(spectra)
+        found = map_method(ours, POSITIONS, acoulars["points"], formulation, parameters=parameters)(spectra)
         expected = acoulars[f"{theirs}, {formulation}"]
         assert np.linalg.norm(found - expected) < 1e-5 * np.linalg.norm(expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -200,7 +201,7 @@ def test_the_rate_is_the_files_the_one_given_or_the_rigs(small_rig: Rig, tmp_pat
         open_signals(tmp_path / "a.h5", sample_rate=48000)
     with pytest.raises(AcoustillError, match=r"attribute sample_freq is missing \(time_data has the attributes unit\)"):
         open_signals(tmp_path / "b.h5", small_rig)
-    for rate in (0.0, 44100.5, np.nan):
+    for rate in (0.0, 44100.5, np.nan, np.inf, 1e300):
         with pytest.raises(AcoustillError, match=r"attribute sample_freq is .*, expected a positive, whole number"):
             open_signals(write_hdf5(tmp_path / "c.h5", samples, rate))
 
@@ -209,9 +210,39 @@ def test_hdf5_without_the_dataset_says_what_it_has(tmp_path: Path) -> None:
     path = write_hdf5(tmp_path / "a.h5", np.ones((9, 8)), name="pressure")
     with pytest.raises(AcoustillError, match=r"dataset time_data is missing \(the file has other/data, pressure\)"):
         open_signals(path)
+    path = write_hdf5(tmp_path / "none.h5", np.ones((9, 8)))
+    with h5py.File(path, "w"):
+        pass
+    with pytest.raises(AcoustillError, match=r"none.h5: dataset time_data is missing \(the file has no dataset\)$"):
+        open_signals(path)
     path = write_hdf5(tmp_path / "b.h5", np.ones(9))
     with pytest.raises(AcoustillError, match=r"shape of time_data is \(9,\), expected \(samples, channels\)"):
         open_signals(path)
+
+
+def test_transposed_hdf5_is_told(small_rig: Rig, tmp_path: Path) -> None:
+    path = write_hdf5(tmp_path / "a.h5", np.ones((8, 90)))
+    says = r"shape of time_data is \(8, 90\), expected \(samples, channels\); is it transposed"
+    with pytest.raises(AcoustillError, match=says):
+        open_signals(path, small_rig)
+    assert open_signals(path).channels == 90
+    assert open_signals(write_hdf5(tmp_path / "b.h5", np.ones((8, 8))), small_rig).samples == 8
+
+
+def test_what_the_system_says_names_the_recording(small_rig: Rig, tmp_path: Path, monkeypatch) -> None:
+    with pytest.raises(AcoustillError, match=r"x: cannot be read \(File name too long\)"):
+        open_signals(tmp_path / ("x" * 300), small_rig)
+    with pytest.raises(AcoustillError, match=r"\.wav: cannot be read \(its name is not UTF-8\)"):
+        open_signals(tmp_path / "by\udcff.wav", small_rig)
+
+    def broken(length: int) -> Iterator[np.ndarray]:
+        yield np.ones((8, length), np.float32)
+        raise OSError(5, "Input/output error")
+
+    source = ArraySource(tmp_path / "a", np.ones((8, 400), np.float32), 8000)
+    monkeypatch.setattr(source, "blocks", broken)
+    with pytest.raises(AcoustillError, match=r"a: cannot be read \(Input/output error\)"):
+        list(checked_blocks(source, small_rig, 100))
 
 
 @pytest.mark.parametrize(
@@ -251,6 +282,11 @@ def test_frames_that_are_missing_or_odd_are_named(small_rig: Rig, tmp_path: Path
     np.save(turned / "A_000002.npy", samples[:64].T)  # of the same size, so found on reading
     with pytest.raises(AcoustillError, match=r"A_000002.npy: array is int32 \(8, 64\)"):
         list(open_signals(turned, small_rig).blocks())
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    np.save(empty / "A_000000.npy", np.zeros((0, 8), np.int32))
+    with pytest.raises(AcoustillError, match=r"A_000000.npy: shape is \(0, 8\), expected \(samples, 8\)"):
+        open_signals(empty, small_rig)
     first = write_frames(tmp_path / "first", np.ones((64, 9), np.int32))
     with pytest.raises(AcoustillError, match=r"A_000000.npy: shape is \(64, 9\), expected \(samples, 8\)"):
         open_signals(first, small_rig)

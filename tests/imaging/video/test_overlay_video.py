@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from acoustill.errors import AcoustillError
 from acoustill.imaging.video.colour_bar import ColourBar, ticks
-from acoustill.imaging.video.mp4 import SOUND_RATE, Mp4Writer, VideoTrack
+from acoustill.imaging.video.mp4 import SOUND_RATE, Mp4Writer
 from acoustill.imaging.video.overlay_video import (
     OverlayStyle,
     Painter,
@@ -165,63 +167,10 @@ def test_the_colour_bar_says_the_range_and_the_reference() -> None:
         assert ColourBar(height, 40.0)(-120.0).shape[0] == height
 
 
-# The camera's video ---------------------------------------------------------------------------------------
-
-
-def counted_video(path: Path, frames: int, rate: Fraction) -> Path:
-    """Frame i is of grey level 2 i."""
-    with Mp4Writer(path, 64, 48, rate, with_sound=False) as writer:
-        for i in range(frames):
-            writer.picture(np.full((48, 64, 3), 2 * i, np.uint8))
-    return path
-
-
-@pytest.mark.parametrize("rate", [Fraction(12), Fraction(30), Fraction(30000, 1001)])
-def test_the_frame_nearest_in_time_is_given(rate: Fraction, tmp_path: Path) -> None:
-    track = VideoTrack(counted_video(tmp_path / "x.mp4", 60, rate))
-    assert (track.width, track.height, track.frame_rate) == (64, 48, rate)
-    assert track.seconds == pytest.approx(60 / rate, abs=0.05)
-    for i in range(24):
-        middle = (i + 0.5) / 12
-        level = track.at(middle)[24, 32, 0] / 2
-        assert level == pytest.approx(min(middle * float(rate) - 0.5, 59), abs=1.1)
-    assert track.at(1e6)[24, 32, 0] == pytest.approx(118, abs=2)
-    track.close()
-
-
-def test_frames_of_equal_rates_are_taken_one_by_one(tmp_path: Path) -> None:
-    track = VideoTrack(counted_video(tmp_path / "x.mp4", 30, Fraction(12)))
-    levels = [int(track.at((i + 0.5) / 12)[24, 32, 0]) for i in range(30)]
-    np.testing.assert_allclose(levels, 2 * np.arange(30), atol=1.9)
-    assert track.at(0.0)[24, 32, 0] == levels[-1]  # never backwards
-    track.close()
-
-
-def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AcoustillError, match="no such video file"):
-        VideoTrack(tmp_path / "none.mp4")
-    (tmp_path / "x.mp4").write_text("hello")
-    with pytest.raises(AcoustillError, match="not a readable video file"):
-        VideoTrack(tmp_path / "x.mp4")
-    with Mp4Writer(tmp_path / "y.mp4", 64, 48, Fraction(12), with_sound=True) as writer:
-        writer.picture(np.zeros((48, 64, 3), np.uint8))
-        writer.sound(np.zeros(4000, np.float32))
-    with av.open(str(tmp_path / "y.mp4")) as source, av.open(str(tmp_path / "z.mp4"), "w") as target:
-        audio = target.add_stream_from_template(source.streams.audio[0])
-        for packet in source.demux(audio=0):
-            if packet.dts is not None:
-                packet.stream = audio
-                target.mux(packet)
-    with pytest.raises(AcoustillError, match="holds no video"):
-        VideoTrack(tmp_path / "z.mp4")
-
-
 def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.mp4"
     with pytest.raises(AcoustillError, match="at least one frame"):
         write_overlay_video(path, np.zeros((0, 3, 4)), FRAME_RATE, dark_picture(64, 48))
-    with pytest.raises(AcoustillError, match="opacity is 2"):
-        write_overlay_video(path, spots(2, {}), FRAME_RATE, dark_picture(64, 48), style=OverlayStyle(opacity=2))
     sound = Sound(np.full(99, np.nan, np.float32), RATE)
     with pytest.raises(AcoustillError, match="sample of the sound is not finite"):
         write_overlay_video(path, spots(2, {}), FRAME_RATE, dark_picture(64, 48), sound=sound)
@@ -231,3 +180,47 @@ def test_impossible_arguments_are_refused(tmp_path: Path) -> None:
         write_overlay_video(path, spots(2, {}), FRAME_RATE, lambda _: next(pictures))
     with pytest.raises(AcoustillError, match="frame size is 63 x 48"):
         Mp4Writer(path, 63, 48, Fraction(12), with_sound=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("range_db", np.nan, "dynamic range is nan dB, expected 0.5 to 200 decibels"),
+        ("range_db", np.inf, "dynamic range is inf dB"),
+        ("range_db", 0.0, "dynamic range is 0.0 dB"),
+        ("range_db", 1e12, "dynamic range is 1"),
+        ("reference", "max", "reference is 'max', expected follow or fixed"),
+        ("smoothing_s", np.nan, "smoothing is nan s, expected 0 or a positive number of seconds"),
+        ("smoothing_s", np.inf, "smoothing is inf s"),
+        ("smoothing_s", -1.0, "smoothing is -1.0 s"),
+        ("opacity", 2.0, "opacity is 2"),
+        ("opacity", np.nan, "opacity is nan"),
+        ("floor_db", np.nan, "floor is nan dB, expected a finite number of decibels"),
+        ("floor_db", -np.inf, "floor is -inf dB"),
+    ],
+)
+def test_impossible_styles_are_refused(field: str, value: object, says: str) -> None:
+    with pytest.raises(AcoustillError, match=says):
+        OverlayStyle(**{field: value})
+
+
+@pytest.mark.parametrize("style", [OverlayStyle(0.5), OverlayStyle(200.0), OverlayStyle(floor_db=1e300)])
+def test_extreme_styles_are_drawn(style: OverlayStyle, tmp_path: Path) -> None:
+    path = tmp_path / "x.mp4"
+    write_overlay_video(path, spots(2, {0: (4, 6)}), FRAME_RATE, dark_picture(64, 48), style=style)
+    assert len(frames_of(path)) == 2
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    """Files of this process may not be longer than so many bytes, which is what a full disk looks like."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    noise = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+        for frames in (1, 200):  # the last byte is written early, or only when the file is closed
+            with pytest.raises(OSError, match="too large"):
+                write_overlay_video(tmp_path / "x.mp4", spots(frames, {}), FRAME_RATE, lambda _: noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)

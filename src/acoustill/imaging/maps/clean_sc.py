@@ -70,6 +70,11 @@ class CleanScMap(MapMethod):
         self._remove_diagonal = remove_diagonal
         self._weight_gain = math.sqrt(diagonal_gain(beamformer)) if remove_diagonal else 1.0
 
+    @property
+    def gives_points(self) -> bool:
+        """Whether maps are zero but for the points of components: see `sources_of_points`."""
+        return self._beam_width_m is None and not self._remainder
+
     def _energies(self, weights: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         weights, left = weights * self._weight_gain, matrix.copy()
         if self._remove_diagonal:

@@ -6,7 +6,6 @@ from acoustill.imaging.signals.opening import (
     check_signals,
     checked_blocks,
     open_signals,
-    read_blocks,
     read_signals,
 )
 from acoustill.imaging.signals.source import SignalSource
@@ -18,6 +17,5 @@ __all__ = [
     "check_signals",
     "checked_blocks",
     "open_signals",
-    "read_blocks",
     "read_signals",
 ]

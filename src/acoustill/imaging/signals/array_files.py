@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.imaging.signals.source import BLOCK_SAMPLES, ArraySource, SignalSource, full_scale, scaled
+from acoustill.imaging.signals.source import BLOCK_SAMPLES, HIGHEST_RATE, ArraySource, SignalSource, full_scale, scaled
 
 FRAME_FILE = re.compile(r"A_(\d+)\.npy")
 
@@ -20,12 +20,14 @@ class Hdf5Source(SignalSource):
     Args:
         path: the file.
         sample_rate: for files without the attribute.
+        channels: of the rig, if it is known.
 
     Raises:
-        AcoustillError: if the file is no HDF5, or the dataset or its rate is missing or of another kind.
+        AcoustillError: if the file is no HDF5, the dataset or its rate is missing or of another kind, or as many
+            samples are there as the rig has channels.
     """
 
-    def __init__(self, path: Path, sample_rate: int | None = None) -> None:
+    def __init__(self, path: Path, sample_rate: int | None = None, channels: int | None = None) -> None:
         import h5py
 
         self.path = path
@@ -33,9 +35,11 @@ class Hdf5Source(SignalSource):
             with h5py.File(path, "r") as file:
                 data = file.get("time_data")
                 if not isinstance(data, h5py.Dataset):
-                    raise bad_input(path, "dataset time_data", f"missing (the file has {_content(file)})", "there")
+                    raise AcoustillError(f"{path}: dataset time_data is missing (the file has {_content(file)})")
                 if data.ndim != 2 or not all(data.shape):
                     raise bad_input(path, "shape of time_data", data.shape, "(samples, channels)")
+                if data.shape[0] == channels != data.shape[1]:
+                    raise bad_input(path, "shape of time_data", data.shape, "(samples, channels); is it transposed?")
                 self._scale, self.scaling = full_scale(data.dtype, path)
                 self.samples, self.channels = data.shape
                 stated = data.attrs.get("sample_freq", sample_rate)
@@ -110,7 +114,7 @@ class FrameFolderSource(SignalSource):
         self.path, self.rate, self.channels = path, sample_rate, channels
         self._files = [found[number] for number in numbers]
         first = _map(self._files[0])
-        one_axis = first.ndim == 2 and (first.shape[0] == channels) != (first.shape[1] == channels)
+        one_axis = first.ndim == 2 and first.size > 0 and (first.shape[0] == channels) != (first.shape[1] == channels)
         if not one_axis:
             expected_shape = f"(samples, {channels}) or ({channels}, samples): the rig has {channels} channels"
             raise bad_input(self._files[0], "shape", first.shape, expected_shape)
@@ -160,6 +164,8 @@ def _content(file: object) -> str:
 
 def _whole_rate(stated: object, path: Path) -> int:
     values = np.ravel(np.asarray(stated))
-    if values.size != 1 or values.dtype.kind not in "fiu" or not values[0] > 0 or values[0] != round(float(values[0])):
-        raise bad_input(path, "attribute sample_freq", stated, "a positive, whole number of hertz")
+    usable = values.size == 1 and values.dtype.kind in "fiu" and 0 < values[0] <= HIGHEST_RATE
+    if not usable or values[0] != round(float(values[0])):
+        expected = f"a positive, whole number of hertz, at most {HIGHEST_RATE}"
+        raise bad_input(path, "attribute sample_freq", stated, expected)
     return round(float(values[0]))

@@ -10,7 +10,7 @@ import numpy as np
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.signals.array_files import FrameFolderSource, Hdf5Source, frame_files, npy_source
 from acoustill.imaging.signals.sound_files import SoundFileSource
-from acoustill.imaging.signals.source import BLOCK_SAMPLES, SignalSource
+from acoustill.imaging.signals.source import BLOCK_SAMPLES, HIGHEST_RATE, SignalSource, readable
 from acoustill.rig.rig import Rig
 
 
@@ -37,8 +37,18 @@ def open_signals(
             needed that neither the file nor the arguments say.
     """
     path = Path(path)
-    if sample_rate is not None and sample_rate <= 0:
-        raise bad_input(path, "sample rate given", f"{sample_rate} Hz", "a positive number")
+    if sample_rate is not None and not 0 < sample_rate <= HIGHEST_RATE:
+        raise bad_input(path, "sample rate given", f"{sample_rate} Hz", f"a positive number, at most {HIGHEST_RATE}")
+    with readable(path):
+        str(path).encode()  # names are kept with what is made of recordings
+        source = _source(path, rig, sample_rate, channels)
+    if sample_rate is not None and source.rate != sample_rate:
+        raise bad_input(path, "sample rate", f"{source.rate} Hz", f"{sample_rate} Hz, the one given")
+    return source
+
+
+def _source(path: Path, rig: Rig | None, sample_rate: int | None, channels: int | None) -> SignalSource:
+    """The source of a file of whatever kind."""
     kind = _kind(path)
     count, rate = channels, sample_rate
     if rig is not None:
@@ -49,10 +59,7 @@ def open_signals(
         if rate is None:
             raise bad_input(path, "sample rate", "not said by the file", "it to be given (--sample-rate) or a rig")
         return npy_source(path, count, rate) if kind == "array" else FrameFolderSource(path, count, rate)
-    source = Hdf5Source(path, sample_rate) if kind == "hdf5" else SoundFileSource(path)
-    if sample_rate is not None and source.rate != sample_rate:
-        raise bad_input(path, "sample rate", f"{source.rate} Hz", f"{sample_rate} Hz, the one given")
-    return source
+    return Hdf5Source(path, sample_rate, count) if kind == "hdf5" else SoundFileSource(path)
 
 
 def read_signals(
@@ -68,11 +75,6 @@ def read_signals(
     """
     source = open_signals(path, rig, sample_rate=sample_rate, channels=channels)
     return source.read(), source.rate
-
-
-def read_blocks(path: str | Path, rig: Rig | None = None, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
-    """A recording in blocks (channels, samples) float32; see `open_signals`."""
-    return open_signals(path, rig).blocks(length)
 
 
 def check_shape(signals: np.ndarray, rig: Rig, where: str | Path) -> None:
@@ -153,11 +155,12 @@ def checked_blocks(source: SignalSource, rig: Rig, length: int = BLOCK_SAMPLES) 
 
 def _checked(blocks: Iterable[np.ndarray], rig: Rig, where: Path) -> Iterator[np.ndarray]:
     start, heard = 0, False
-    for block in blocks:
-        check_channels(block, rig, where, start)
-        heard = heard or bool(block[rig.working].any())
-        start += block.shape[1]
-        yield block
+    with readable(where):
+        for block in blocks:
+            check_channels(block, rig, where, start)
+            heard = heard or bool(block[rig.working].any())
+            start += block.shape[1]
+            yield block
     if not heard:
         raise _silent(where)
 

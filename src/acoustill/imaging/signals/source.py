@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from acoustill.errors import bad_input
+from acoustill.errors import AcoustillError, bad_input
 
 BLOCK_SAMPLES = 1 << 16
+HIGHEST_RATE = 1_000_000_000
 
 
 class SignalSource(ABC):
@@ -108,6 +110,21 @@ class ChannelSource(SignalSource):
         """See `SignalSource.blocks`."""
         for block in self._source.blocks(length):
             yield block[self._chosen]
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turns what the system says of a recording that cannot be read into an error of that recording.
+
+    Raises:
+        AcoustillError: naming it, in place of OSError and UnicodeError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise AcoustillError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeError as error:
+        raise AcoustillError(f"{path}: cannot be read (its name is not UTF-8)") from error
 
 
 def scaled(samples: np.ndarray, scale: float) -> np.ndarray:

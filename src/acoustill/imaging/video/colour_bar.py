@@ -14,12 +14,13 @@ _GLYPHS = {
     "3": (31, 2, 4, 2, 1, 17, 14), "4": (2, 6, 10, 18, 31, 2, 2), "5": (31, 16, 30, 1, 1, 17, 14),
     "6": (6, 8, 16, 30, 17, 17, 14), "7": (31, 1, 2, 4, 8, 8, 8), "8": (14, 17, 17, 14, 17, 17, 14),
     "9": (14, 17, 17, 15, 1, 2, 12), "-": (0, 0, 0, 31, 0, 0, 0), "=": (0, 0, 31, 0, 31, 0, 0),
+    "r": (0, 0, 22, 25, 16, 16, 16), "e": (0, 0, 14, 17, 31, 16, 14),
     "d": (1, 1, 13, 19, 17, 17, 15), "B": (30, 17, 17, 30, 17, 17, 30), ".": (0, 0, 0, 0, 0, 12, 12),
 }  # fmt: skip
 
 
 def draw_text(frame: np.ndarray, text: str, row: int, column: int, dot: int) -> None:
-    """Writes digits, `-`, `=`, `.` and `dB`; what does not fit is cut off.
+    """Writes digits, `-`, `=`, `.`, `dB` and `re`; what does not fit is cut off.
 
     Args:
         frame: written on, (h, w, 3) uint8.
@@ -42,6 +43,9 @@ def draw_text(frame: np.ndarray, text: str, row: int, column: int, dot: int) -> 
 class ColourBar:
     """A panel with the colours of levels, drawn once, and the reference's level, drawn anew for each frame.
 
+    The levels on the bar are in dB below the reference; below it stands the reference itself, in dB re 1 of the
+    energies' unit.
+
     Args:
         height: of the panel in pixels.
         range_db: levels from 0 at the top to minus this.
@@ -56,7 +60,7 @@ class ColourBar:
         self._dot = dot
         self.width = 44 * dot
         self._panel = np.tile(PANEL, (height, self.width, 1))
-        top, bottom = 3 * line, max(3 * line + 2, height - 4 * line)
+        top, bottom = 3 * line, max(3 * line + 2, height - 5 * line)
         draw_text(self._panel, "dB", line, 5 * dot, dot)
         shown = np.linspace(1, 0, bottom - top)
         left, right = 4 * dot, 13 * dot
@@ -67,7 +71,8 @@ class ColourBar:
             label = f"-{level:g}" if level else " 0"
             draw_text(self._panel, label, min(max(row - 3 * dot, 0), height - 7 * dot), right + 4 * dot, dot)
         self._row = bottom + line + dot
-        draw_text(self._panel, "0 dB =", self._row, 3 * dot, dot)
+        draw_text(self._panel, "0 =", self._row, 3 * dot, dot)
+        draw_text(self._panel, "re 1", self._row + 2 * line, 3 * dot, dot)
 
     def __call__(self, reference_db: float) -> np.ndarray:
         """The panel of a frame.

@@ -1,7 +1,8 @@
-"""MP4 files: writing frames with sound, and reading the frame of a moment."""
+"""MP4 files with sound, written frame by frame."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +11,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from acoustill.errors import AcoustillError, bad_input
+from acoustill.errors import bad_input
 
 SOUND_RATE = 48000  # AAC knows few rates, and no array's own need be among them
 SOUND_BIT_RATE = 160_000
@@ -30,6 +31,7 @@ class Mp4Writer:
 
     Raises:
         AcoustillError: if a size is odd.
+        OSError: here and later, if the file cannot be written.
     """
 
     def __init__(self, path: Path, width: int, height: int, frame_rate: Fraction, with_sound: bool) -> None:
@@ -56,12 +58,15 @@ class Mp4Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            if self._audio is not None:
-                if len(self._rest):
-                    self._encode_sound(self._rest)
-                self._container.mux(self._audio.encode(None))
-            self._container.mux(self._video.encode(None))
+        if kind is not None:
+            with suppress(OSError):  # of what is not to be kept anyway
+                self._container.close()
+            return
+        if self._audio is not None:
+            if len(self._rest):
+                self._encode_sound(self._rest)
+            self._container.mux(self._audio.encode(None))
+        self._container.mux(self._video.encode(None))
         self._container.close()
 
     def picture(self, frame: np.ndarray) -> None:
@@ -95,84 +100,3 @@ class Mp4Writer:
         frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE, self._samples, Fraction(1, SOUND_RATE)
         self._samples += len(samples)
         self._container.mux(self._audio.encode(frame))
-
-
-class VideoTrack:
-    """The frames of a video file, by time; only forwards.
-
-    Args:
-        path: of the file.
-
-    Attributes:
-        width: of the frames as they are shown, in pixels.
-        height: likewise.
-        frame_rate: in hertz.
-        seconds: length; 0 if the file does not say.
-
-    Raises:
-        AcoustillError: if the file is missing or holds no video.
-    """
-
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise AcoustillError(f"{path}: no such video file")
-        self.path = path
-        try:
-            self._container = av.open(str(path))
-        except av.FFmpegError as error:
-            raise AcoustillError(f"{path}: not a readable video file ({error.strerror})") from error
-        if not self._container.streams.video:
-            self._container.close()
-            raise AcoustillError(f"{path}: holds no video")
-        stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
-        self.frame_rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        tick = float(stream.time_base or 0)
-        self.seconds = (stream.duration or 0) * tick
-        if not self.seconds and self._container.duration:
-            self.seconds = self._container.duration / av.time_base
-        self._start = (stream.start_time or 0) * tick
-        self._frames = self._container.decode(stream)
-        first = self._decode()
-        if first is None:
-            raise AcoustillError(f"{path}: holds no video frame that can be read")
-        self._now, self._next = first, self._decode()
-        self._image: np.ndarray | None = None
-        self.height, self.width = self._upright(first).shape[:2]
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._container.close()
-
-    def at(self, time_s: float) -> np.ndarray:
-        """The frame whose middle is nearest in time; times must not decrease from call to call.
-
-        Before the first frame and after the last these two are given.
-
-        Shapes:
-            Output: (h, w, 3) uint8 RGB.
-
-        Raises:
-            AcoustillError: if a frame cannot be decoded.
-        """
-        while self._next is not None and abs(self._middle(self._next) - time_s) <= abs(
-            self._middle(self._now) - time_s
-        ):
-            self._now, self._next, self._image = self._next, self._decode(), None
-        if self._image is None:
-            self._image = self._upright(self._now)
-        return self._image
-
-    def _middle(self, frame: av.VideoFrame) -> float:
-        return float(frame.time or 0.0) - self._start + 0.5 / float(self.frame_rate)
-
-    def _decode(self) -> av.VideoFrame | None:
-        try:
-            return next(self._frames, None)
-        except av.FFmpegError as error:
-            raise AcoustillError(f"{self.path}: a video frame is broken ({error.strerror})") from error
-
-    @staticmethod
-    def _upright(frame: av.VideoFrame) -> np.ndarray:
-        """Telephones write turned frames and say how they are to be turned back, counter-clockwise in degrees."""
-        return np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)

@@ -20,6 +20,7 @@ from acoustill.imaging.video.reference import AfterGlow, Reference, decibels, re
 
 PEAK = 10 ** (-3 / 20)  # of the sound, in full scale: AAC overshoots what it is given a little
 FEWEST_ROWS = 360  # smaller videos are enlarged, so that the colour bar can be read
+LEAST_RANGE_DB, MOST_RANGE_DB = 0.5, 200.0  # what a colour bar can be labelled with
 STEPS = 256  # colours of the range
 PLACED_DB = 3.0  # above the median of its picture, from which on a pixel is drawn in full
 CHUNK = 1 << 16
@@ -42,6 +43,9 @@ class OverlayStyle:
         marker: whether a ring is drawn at the loudest point.
         floor_db: what is this quiet is never drawn, in dB re 1 of the energies' unit; None leaves it to the
             reference.
+
+    Raises:
+        AcoustillError: if a number makes no sense, or the kind of reference is unknown.
     """
 
     range_db: float = 12.0
@@ -50,6 +54,19 @@ class OverlayStyle:
     opacity: float = 0.65
     marker: bool = False
     floor_db: float | None = None
+
+    def __post_init__(self) -> None:
+        if not LEAST_RANGE_DB <= self.range_db <= MOST_RANGE_DB:
+            expected = f"{LEAST_RANGE_DB:g} to {MOST_RANGE_DB:g} decibels"
+            raise bad_input("overlay", "dynamic range", f"{self.range_db} dB", expected)
+        if self.reference not in ("follow", "fixed"):
+            raise bad_input("overlay", "reference", repr(self.reference), "follow or fixed")
+        if not 0 <= self.smoothing_s < math.inf:
+            raise bad_input("overlay", "smoothing", f"{self.smoothing_s} s", "0 or a positive number of seconds")
+        if not 0 < self.opacity <= 1:
+            raise bad_input("overlay", "opacity", self.opacity, "above 0, at most 1")
+        if self.floor_db is not None and not math.isfinite(self.floor_db):
+            raise bad_input("overlay", "floor", f"{self.floor_db} dB", "a finite number of decibels")
 
 
 class Sound(NamedTuple):
@@ -107,13 +124,11 @@ def write_overlay_video(
         energy: (frames, H, W); a memory map is read in blocks.
 
     Raises:
-        AcoustillError: if there is no frame, a number of the style makes no sense, or a sound sample is not finite.
+        AcoustillError: if there is no frame, or a sample of the sound is not finite.
     """
     style = style or OverlayStyle()
     if energy.ndim != 3 or not energy.size:
         raise bad_input("overlay", "shape of the energies", energy.shape, "(frames, H, W), at least one frame")
-    if not 0 < style.opacity <= 1:
-        raise bad_input("overlay", "opacity", style.opacity, "above 0, at most 1")
     rate = Fraction(video_rate or frame_rate).limit_denominator(1001)
     glow = AfterGlow(style.smoothing_s, frame_rate)
     peaks = np.concatenate([glow(block).max(axis=(1, 2)) for block in _blocks(energy)])
