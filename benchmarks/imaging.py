@@ -54,11 +54,15 @@ def main() -> None:
     parser.add_argument("--acoular-frames", type=int, default=2, help="frames that Acoular is timed on")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--results", type=Path, help="where the figures go, as JSON")
+    parser.add_argument("--profile", action="store_true", help="only tell where the exact path spends its time")
     parser.add_argument("--memory-of", choices=["skeleton", "exact", "bf16"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     if arguments.memory_of:
         print(peak_memory(arguments.memory_of))
+        return
+    if arguments.profile:
+        print("\n".join(profile_of_exact()))
         return
     figures = measure(arguments)
     print("\n".join(lines(figures)))
@@ -281,6 +285,22 @@ def timed_acoular(rig: Rig, signals: np.ndarray, arguments: argparse.Namespace) 
     seconds(signals[:, :BLOCK])  # compiles
     frames = [seconds(signals[:, k * BLOCK : (k + 1) * BLOCK]) for k in range(arguments.acoular_frames)]
     return 12 * statistics.median(frames), statistics.median(seconds(signals) for _ in range(2))
+
+
+def profile_of_exact() -> list[str]:
+    """The operations that 512 bins of 12 frames spend most time in."""
+    rig, grid = reference_rig(), extent_grid(EXTENT_M, 36, 48, 2.0)
+    imager, signals = Imager(rig, grid, ImageSpecification(features="energy")), recording(rig, 12)
+    out = imager.energies(signals)
+    found = [f"SGEMM of 1024 x 1024: {sgemm_rate() / 1e9:.0f} GFLOP/s; of (24, 256) x (256, 1728), as in each bin: "]
+    a, b, c = torch.randn(24, 256), torch.randn(1728, 256), torch.empty(24, 1728)
+    found[0] += f"{2 * c.numel() * 256 / median_seconds(lambda: torch.mm(a, b.T, out=c), 999) / 1e9:.0f} GFLOP/s"
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        for _ in range(5):
+            imager.energies(signals, out)
+    events = sorted(profile.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    whole = sum(event.self_cpu_time_total for event in events)
+    return found + [f"{event.self_cpu_time_total / whole:6.1%}  {event.key}" for event in events[:8]]
 
 
 def peak_memory(path: str) -> float:

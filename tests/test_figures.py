@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+from benchmarks import imaging
 from benchmarks.esc10 import lines
 
 ROOT = Path(__file__).parents[1]
@@ -24,3 +26,18 @@ def test_accuracies_follow_from_the_kept_rows() -> None:
         right = sum(label == predicted for _, _, label, predicted in rows)
         assert round(right / len(rows), 4) == group["all"]["value"]
         assert len(rows) == group["all"]["n"] == 400
+
+
+def test_figures_of_imaging_are_those_of_the_results() -> None:
+    figures = json.loads((ROOT / "benchmarks/results/imaging.json").read_text())
+    page = (ROOT / "docs/figures.md").read_text()
+    for line in imaging.lines(figures):
+        assert line in page
+
+
+def test_ratios_of_imaging_follow_from_the_times() -> None:
+    figures = json.loads((ROOT / "benchmarks/results/imaging.json").read_text())
+    rows = figures["rows"]
+    again = imaging.summarised({name: dict(row) for name, row in rows.items()}, figures["sgemm_gflops"] * 1e9)
+    for name, row in rows.items():
+        assert again[name] == pytest.approx(row)
