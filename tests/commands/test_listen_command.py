@@ -81,7 +81,7 @@ def test_a_recording_that_an_archive_kept_whole(signals: np.ndarray, tmp_path: P
         ([], "listen: give one of --pixel column,row, --point x,y,z and --loudest"),
         (["--pixel", "1,2", "--loudest"], "give one of"),
         (["--pixel", "1"], "--pixel is '1', expected 2 numbers separated by ','"),
-        (["--pixel", "97,2"], "--pixel is 97,2, expected within 0,0 to 96,72"),
+        (["--pixel", "97,2"], "--pixel is '97,2', expected within 0,0 to 96,72"),
         (["--point", "1,2"], "--point is '1,2', expected 3 numbers"),
         (["--point", "1,2,nan"], "--point is '1,2,nan', expected 3 numbers"),
         (["--point=-0.15,-0.15,0"], "beam: the point is 0 mm from microphone 0, expected 1 mm or more"),

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from acoustill.commands.arguments import bar, numbers, point_of, positive_metres, refuse_overwriting
-from acoustill.commands.takes import BLOCK_FRAMES, View, beam_of, look, open_take
+from acoustill.commands.arguments import bar, point_of, positive_metres, refuse_overwriting
+from acoustill.commands.takes import BLOCK_FRAMES, View, beam_of, look, open_take, pixel_of, point_of_pixel
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import replacing
 from acoustill.imaging.track import track_loudest
@@ -60,11 +60,8 @@ def listen_to(
             place = point_of(point, "listen")
         else:
             assert pixel is not None
-            column, row = numbers(pixel, "listen", "--pixel", ",", 2, float)
-            if not (0 <= column <= camera.width and 0 <= row <= camera.height):
-                expected = f"within 0,0 to {camera.width},{camera.height}, the camera's frame"
-                raise bad_input("listen", "--pixel", f"{column:g},{row:g}", expected)
-            place = camera.unproject(np.array([column, row]), view.distance_m)
+            seen = pixel_of(camera, pixel, "listen", "--pixel")
+            place = point_of_pixel(camera, seen, view.distance_m)
         with _sound_file(beside, out, take.rig.sample_rate) as write, bar("listening", blocks + 1) as advance:
             for part in beam_of(take, place, view.beamformer):
                 write(part)
