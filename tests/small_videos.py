@@ -13,6 +13,18 @@ import numpy as np
 MATRICES = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
 
 
+def frames_of(path: Path) -> np.ndarray:
+    """The pictures of a video, (frames, height, width, 3) RGB."""
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def sound_of(path: Path) -> np.ndarray:
+    """The sound of a video, (samples,)."""
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+
+
 def write_video(path: Path, pictures: Sequence[np.ndarray], times_ms: Sequence[int] | None = None) -> Path:
     """Writes RGB or grey pictures; frames follow each other by 100 ms if no times are given."""
     with av.open(str(path), "w") as container:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from acoular_runs import run_acoular
 from acoustill.imaging import FORMULATIONS, Grid, Imager, ImageSpecification
 from acoustill.rig import Rig
 from free_field import free_field
@@ -18,8 +15,6 @@ from free_field import free_field
 SAMPLE_RATE, BLOCK, FRAMES, DISTANCE_M = 12288, 1024, 4, 1.5
 BINS = [9, 100, 257, 420, 511]
 
-# A process of its own: Acoular sets thread counts for the process, warns when numpy came first, and leaves a
-# cache folder where it runs.
 ACOULAR = """
 import sys
 import acoular as ac
@@ -43,8 +38,6 @@ np.savez("maps.npz", points=grid.pos.T, shape=grid.shape, **maps)
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rig, np.ndarray, dict[str, np.ndarray]]:
     """An array of 24 microphones, what it hears of two sources in noise, and Acoular's maps of it."""
-    if importlib.util.find_spec("acoular") is None:
-        pytest.skip("acoular is not installed")
     rng = np.random.default_rng(5)
     positions = np.column_stack([rng.uniform(-0.22, 0.22, (24, 2)), rng.uniform(-0.02, 0.02, 24)])
     rig = Rig("irregular", positions, SAMPLE_RATE, SAMPLE_RATE / BLOCK)
@@ -58,12 +51,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> tuple[Rig, np.ndarray, dic
         positions=positions, signals=signals.astype(np.float64), sample_rate=SAMPLE_RATE, block=BLOCK, bins=BINS,
         distance=DISTANCE_M, formulations=FORMULATIONS,
     )  # fmt: skip
-    threads = {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", ACOULAR],
-        cwd=folder, env=os.environ | threads, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    run_acoular(ACOULAR, folder)
     with np.load(Path(folder) / "maps.npz") as maps:
         return rig, signals, dict(maps)
 

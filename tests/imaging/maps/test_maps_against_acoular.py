@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from acoular_runs import run_acoular
 from acoustill.imaging.cross_spectral_matrix import CrossSpectra, cross_spectra
 from acoustill.imaging.maps import map_method
 from free_field import free_field
@@ -19,8 +16,6 @@ POSITIONS = np.random.default_rng(7).uniform(-0.35, 0.35, (24, 3)) * (1, 1, 0.1)
 RATE, BLOCK, BLOCKS = 12288, 256, 64  # more blocks than microphones: Acoular's MVDR has no loading
 BINS = [19, 40, 83]
 
-# A process of its own: Acoular sets thread counts for the process, warns when numpy came first, and leaves a
-# cache folder where it runs.
 ACOULAR = """
 import acoular as ac
 import numpy as np
@@ -61,17 +56,10 @@ def recording() -> np.ndarray:
 @pytest.fixture(scope="module")
 def acoulars(recording: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     """What Acoular makes of the recording."""
-    if importlib.util.find_spec("acoular") is None:
-        pytest.skip("acoular is not installed")
     folder = tmp_path_factory.mktemp("acoular")
     hertz = np.array(BINS) * RATE / BLOCK
     np.savez(folder / "given.npz", signals=recording, positions=POSITIONS, rate=RATE, block=BLOCK, hertz=hertz)
-    threads = {"OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", ACOULAR],
-        cwd=folder, env=os.environ | threads, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    run_acoular(ACOULAR, folder)
     with np.load(Path(folder) / "found.npz") as found:
         return dict(found)
 

@@ -22,19 +22,10 @@ from acoustill.imaging.video.overlay_video import (
     dark_picture,
     write_overlay_video,
 )
+from small_videos import frames_of, sound_of
 
 RATE, FRAME_RATE, ROWS, COLUMNS = 12288, 12.0, 9, 12
 CORNERS = {"top left": (1, 1), "top right": (1, 10), "bottom left": (7, 1), "bottom right": (7, 10)}  # row, column
-
-
-def frames_of(path: Path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
-
-
-def sound_of(path: Path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
 
 
 def spots(frames: int, at: dict[int, tuple[int, int]], quiet: float = 1e-6) -> np.ndarray:
