@@ -161,3 +161,10 @@ def test_impossible_planes_are_refused(
 def test_points_of_another_shape_are_refused() -> None:
     with pytest.raises(AcoustillError, match=r"of shape \(5, 3\)"):
         Grid(np.zeros((5, 3)))
+
+
+def test_points_between_pixels_are_interpolated() -> None:
+    grid = extent_grid((-1.0, 1.0, -0.5, 0.5), 3, 5, 2.0)
+    np.testing.assert_allclose(grid.between(np.array([1.5, 0.25])), (-0.875, 0.25, 2.0))
+    corners = grid.between(np.array([[[0, 0], [2, 4]]]))
+    np.testing.assert_array_equal(corners, [[(-1.0, -0.5, 2.0), (1.0, 0.5, 2.0)]])

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from acoustill.archive.entry import Entry, Sidecar, StreamFile
-from acoustill.files import file_hash, replacing_folder, write_json
+from acoustill.archive.entry import Entry
+from acoustill.archive.writer import describe_array, write_sidecar
+from acoustill.files import replacing_folder
 
 
 class ArrayWriter:
@@ -58,7 +59,7 @@ class ArrayWriter:
         self._columns += block.shape[1]
 
 
-class RecordingWriter:
+class RecordingWriter(NamedTuple):
     """An unlabelled recording of an archive, written block by block.
 
     Attributes:
@@ -66,8 +67,8 @@ class RecordingWriter:
         image: takes (frames, H, W, C) by `append`.
     """
 
-    def __init__(self, audio: ArrayWriter, image: ArrayWriter) -> None:
-        self.audio, self.image = audio, image
+    audio: ArrayWriter
+    image: ArrayWriter
 
 
 @contextmanager
@@ -105,18 +106,10 @@ def streamed_recording(
             ArrayWriter(folder / "image.npy", image_shape, dtype) as images,
         ):
             yield RecordingWriter(audio, images)
+        every = tuple(range(channels))
         files = {
-            "audio": StreamFile(
-                file="audio.npy",
-                shape=audio_shape,
-                dtype="float32",
-                sha256=file_hash(folder / "audio.npy"),
-                microphones=tuple(range(channels)),
-            ),
-            "image": StreamFile(
-                file="image.npy", shape=image_shape, dtype=str(dtype), sha256=file_hash(folder / "image.npy")
-            ),
+            "audio": describe_array(folder / "audio.npy", audio_shape, np.dtype(np.float32), every),
+            "image": describe_array(folder / "image.npy", image_shape, dtype),
         }
         entry = Entry(id=recording, frames=frames, streams=("audio", "image"), content=files["audio"].sha256)
-        sidecar = Sidecar(entry=entry, files=files, provenance=provenance)  # type: ignore[arg-type]
-        write_json(folder / "recording.json", sidecar.model_dump(mode="json", exclude_none=True))
+        write_sidecar(folder, entry, files, provenance)

@@ -121,8 +121,7 @@ def write_recording(
         if video is not None:
             files["video"] = _write_video(folder, video)
         entry = entry.model_copy(update={"content": files["audio"].sha256})
-        sidecar = Sidecar(entry=entry, files=files, provenance=provenance or {})  # type: ignore[arg-type]
-        write_json(folder / "recording.json", sidecar.model_dump(mode="json", exclude_none=True))
+        write_sidecar(folder, entry, files, provenance or {})
     return entry
 
 
@@ -146,13 +145,20 @@ def _write_array(
 ) -> StreamFile:
     path = folder / f"{stream}.npy"
     np.save(path, np.ascontiguousarray(array), allow_pickle=False)
-    return StreamFile(
-        file=path.name,
-        shape=array.shape,
-        dtype=str(array.dtype),
-        sha256=file_hash(path),
-        microphones=microphones,
-    )
+    return describe_array(path, array.shape, array.dtype, microphones)
+
+
+def describe_array(
+    path: Path, shape: tuple[int, ...], dtype: np.dtype, microphones: tuple[int, ...] | None = None
+) -> StreamFile:
+    """What the sidecar says of a `.npy` file of this shape and type that lies at `path`."""
+    return StreamFile(file=path.name, shape=shape, dtype=str(dtype), sha256=file_hash(path), microphones=microphones)
+
+
+def write_sidecar(folder: Path, entry: Entry, files: dict[str, StreamFile], provenance: dict[str, Any]) -> None:
+    """Writes what makes a folder of streams a recording."""
+    sidecar = Sidecar(entry=entry, files=files, provenance=provenance)  # type: ignore[arg-type]
+    write_json(folder / "recording.json", sidecar.model_dump(mode="json", exclude_none=True))
 
 
 def _write_video(folder: Path, video: np.ndarray) -> StreamFile:

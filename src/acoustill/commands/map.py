@@ -13,11 +13,10 @@ from acoustill.commands.arguments import band_of, bar, naming, positive_decibels
 from acoustill.commands.setting import Setting
 from acoustill.errors import bad_input
 from acoustill.files import replacing
-from acoustill.imaging.bands import lowest_resolved_hz
+from acoustill.imaging.bands import beam_width_rad, lowest_resolved_hz
 from acoustill.imaging.cross_spectral_matrix import CrossSpectra, average, cross_spectra
 from acoustill.imaging.grid import Grid
 from acoustill.imaging.maps import CleanScMap, MapMethod, map_method, sources_of_points
-from acoustill.imaging.maps.sources import beam_width_rad
 from acoustill.imaging.peaks import Peak, find_peaks
 from acoustill.imaging.signals import checked_blocks
 from acoustill.imaging.signals.source import SignalSource

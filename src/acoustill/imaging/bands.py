@@ -8,19 +8,28 @@ import numpy as np
 
 from acoustill.errors import bad_input
 from acoustill.imaging.grid import Grid
-from acoustill.imaging.mel import LOWEST_HZ, cepstrum_matrix, hertz_to_mel, mel_to_hertz
+from acoustill.imaging.levels import band_energies
+from acoustill.imaging.mel import LOWEST_HZ, mel_edges
 from acoustill.imaging.specification import ImageSpecification
 from acoustill.rig.rig import Rig
 
 VIEW_SHARE = 0.5
+BEAM = 0.886  # half-power width of the beam of a uniform aperture D, in c / (f D) radians
+
+
+def beam_width_rad(rig: Rig, frequency_hz: float) -> float:
+    """The half-power width of the beam of an array at a frequency, about 0.886 c / (f D).
+
+    Van Trees 2002, "Optimum Array Processing", section 2.4, for an aperture D that is uniform.
+    """
+    return min(BEAM * rig.speed_of_sound / max(frequency_hz * rig.aperture_m, 1e-9), 2 * math.pi)
 
 
 def lowest_resolved_hz(rig: Rig, grid: Grid) -> float:
     """The frequency from which on the array's beam is narrower than half the image.
 
     Below it a source colours most of the image, and as most sounds are strongest there, it would hide the
-    rest. The half-power width of the beam of an aperture D is about 0.886 c / (f D) radians (Van Trees 2002,
-    "Optimum Array Processing", section 2.4). At most a quarter of the sample rate is given, so that small
+    rest (the width is that of `beam_width_rad`). At most a quarter of the sample rate is given, so that small
     arrays keep an octave of sound.
 
     Example:
@@ -36,7 +45,7 @@ def lowest_resolved_hz(rig: Rig, grid: Grid) -> float:
     highest = rig.sample_rate / 4
     if view_rad * rig.aperture_m <= 0:
         return LOWEST_HZ
-    return max(LOWEST_HZ, min(0.886 * rig.speed_of_sound / (VIEW_SHARE * view_rad * rig.aperture_m), highest))
+    return max(LOWEST_HZ, min(BEAM * rig.speed_of_sound / (VIEW_SHARE * view_rad * rig.aperture_m), highest))
 
 
 def band_energy_map(
@@ -65,15 +74,9 @@ def band_energy_map(
         centres = np.arange(1, values.shape[-1] + 1) * rig.sample_rate / rig.samples_per_frame
     else:
         top = specification.highest_hz or rig.sample_rate / 2
-        edges = np.linspace(hertz_to_mel(specification.lowest_hz), hertz_to_mel(top), specification.bands + 2)
-        centres = mel_to_hertz(edges[1:-1])
+        centres = mel_edges(specification.bands, specification.lowest_hz, top)[1:-1]
     chosen = (centres >= lowest_hz) & (centres <= highest_hz)
     if not chosen.any():
         found, expected = f"{lowest_hz:g} to {highest_hz:g} Hz", f"within {centres[0]:.0f} to {centres[-1]:.0f} Hz"
         raise bad_input("images", "band", found, expected)
-    if specification.features == "mfcc":
-        inverse = cepstrum_matrix(specification.bands, specification.coefficients).astype(np.float32)
-        values = np.power(10.0, (values @ inverse[:, chosen]) / 10.0)
-    else:
-        values = values[..., chosen]
-    return values.sum(axis=-1)
+    return band_energies(values, specification, chosen).sum(axis=-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from acoustill.errors import bad_input
 from acoustill.rig.camera import Camera
@@ -36,6 +36,18 @@ class Grid:
     def columns(self) -> int:
         """Width of the image in pixels."""
         return self.points_m.shape[1]
+
+    def between(self, places: np.ndarray) -> np.ndarray:
+        """Points between those of the pixels, linearly interpolated.
+
+        Shapes:
+            places: (..., 2), (row, column) with fractions; the centre of the first pixel is (0, 0).
+            Output: (..., 3), metres.
+        """
+        places = np.asarray(places, dtype=np.float64)
+        axes, flat = np.moveaxis(self.points_m, -1, 0), places.reshape(-1, 2).T
+        points = np.stack([map_coordinates(axis, flat, order=1, mode="nearest") for axis in axes], axis=-1)
+        return points.reshape(*places.shape[:-1], 3)
 
 
 def camera_grid(camera: Camera, rows: int, columns: int, distance_m: float | np.ndarray) -> Grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -273,11 +273,12 @@ class Imager:
             if self.threads is not None:
                 torch.set_num_threads(self.threads)
             torch.set_float32_matmul_precision("highest")
-            with ExitStack() as stack:
-                for state in (torch.inference_mode(False), torch.no_grad()):
-                    stack.enter_context(state)
-                for device in ("cpu", "cuda"):
-                    stack.enter_context(torch.autocast(device, enabled=False))
+            with (
+                torch.inference_mode(False),
+                torch.no_grad(),
+                torch.autocast("cpu", enabled=False),
+                torch.autocast("cuda", enabled=False),
+            ):
                 yield
         finally:
             torch.set_num_threads(threads)

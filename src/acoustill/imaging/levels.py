@@ -18,8 +18,25 @@ def energy_map(features: np.ndarray, specification: ImageSpecification) -> np.nd
         features: (..., C), as the imager made them.
         Output: (...) float32, Pa^2.
     """
+    return band_energies(features, specification).sum(axis=-1)
+
+
+def band_energies(
+    features: np.ndarray, specification: ImageSpecification, chosen: slice | np.ndarray = slice(None)
+) -> np.ndarray:
+    """Squared pressure of each pixel in bins or bands; those of cepstral coefficients are smoothed over frequency.
+
+    Args:
+        features: as the imager made them.
+        specification: what their channels are.
+        chosen: which of the bins or bands.
+
+    Shapes:
+        features: (..., C).
+        Output: (..., chosen) float32, Pa^2.
+    """
     values = np.asarray(features, dtype=np.float32)
-    if specification.features == "mfcc":
-        inverse = cepstrum_matrix(specification.bands, specification.coefficients).astype(np.float32)
-        values = np.power(10.0, (values @ inverse) / 10.0)
-    return values.sum(axis=-1)
+    if specification.features != "mfcc":
+        return values[..., chosen]
+    inverse = cepstrum_matrix(specification.bands, specification.coefficients).astype(np.float32)
+    return np.power(10.0, (values @ inverse[:, chosen]) / 10.0)

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from acoustill.errors import bad_input
 from acoustill.imaging.signals.opening import check_channels
@@ -159,6 +158,8 @@ class Localiser:
         Raises:
             AcoustillError: if the window is not the rig's, is shorter than a frame or is silent in the band.
         """
+        from scipy.optimize import minimize  # takes a while to load, and every command loads this room
+
         check_channels(signals, self.rig, "signals")
         block = self.rig.samples_per_frame
         if signals.shape[1] < block:

@@ -19,6 +19,11 @@ def mel_to_hertz(mel: np.ndarray | float) -> np.ndarray:
     return 700.0 * (10.0 ** (np.asarray(mel, dtype=np.float64) / 2595.0) - 1.0)
 
 
+def mel_edges(bands: int, lowest_hz: float, highest_hz: float) -> np.ndarray:
+    """Where the bands of `mel_filterbank` start, peak and end, (bands + 2,): each peaks where the next one starts."""
+    return mel_to_hertz(np.linspace(hertz_to_mel(lowest_hz), hertz_to_mel(highest_hz), bands + 2))
+
+
 def mel_filterbank(frequencies_hz: np.ndarray, bands: int, lowest_hz: float, highest_hz: float) -> np.ndarray:
     """Triangular filters that overlap by half and whose peak is 1.
 
@@ -39,7 +44,7 @@ def mel_filterbank(frequencies_hz: np.ndarray, bands: int, lowest_hz: float, hig
     """
     if bands < 1 or not 0 <= lowest_hz < highest_hz:
         raise bad_input("mel filterbank", "range", f"{bands} bands, {lowest_hz}-{highest_hz} Hz", "0 <= low < high")
-    edges = mel_to_hertz(np.linspace(hertz_to_mel(lowest_hz), hertz_to_mel(highest_hz), bands + 2))
+    edges = mel_edges(bands, lowest_hz, highest_hz)
     lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (frequencies_hz - lower) / (centre - lower)
     falling = (upper - frequencies_hz) / (upper - centre)

@@ -54,21 +54,21 @@ class ExactPath:
         out.zero_()
         flat = out.flatten(2)
         wanted: np.ndarray = np.any(pooling, axis=0)
-        for i, energies in self.of_bins(spectra, wanted):
+        for i, energies in self._of_bins(spectra, wanted):
             for row in np.flatnonzero(pooling[:, i]):
                 flat[row].add_(energies, alpha=float(pooling[row, i]))
 
-    def energies(self, spectra: torch.Tensor, out: torch.Tensor) -> None:
-        """See `EnergyPath.energies`."""
-        for _ in self.of_bins(spectra, np.ones(len(out), dtype=bool), out):
+    def energies(self, spectra: torch.Tensor, out: torch.Tensor, wanted: np.ndarray | None = None) -> None:
+        """See `EnergyPath.energies`; only of the `wanted` bins (F,), if given."""
+        for _ in self._of_bins(spectra, np.ones(len(out), dtype=bool) if wanted is None else wanted, out):
             pass  # each is written in its place
 
-    def accumulate(self, spectra: torch.Tensor, out: torch.Tensor) -> None:
-        """See `EnergyPath.accumulate`."""
-        for i, energies in self.of_bins(spectra, np.ones(len(out), dtype=bool)):
+    def accumulate(self, spectra: torch.Tensor, out: torch.Tensor, wanted: np.ndarray | None = None) -> None:
+        """See `EnergyPath.accumulate`; only of the `wanted` bins (F,), if given."""
+        for i, energies in self._of_bins(spectra, np.ones(len(out), dtype=bool) if wanted is None else wanted):
             out[i].view(-1).add_(energies.sum(dim=0))
 
-    def of_bins(
+    def _of_bins(
         self, spectra: torch.Tensor, wanted: np.ndarray, out: torch.Tensor | None = None
     ) -> Iterator[tuple[int, torch.Tensor]]:
         """The number of each wanted bin and its energies (T, P).
@@ -159,8 +159,7 @@ class SkeletonPath:
 
     def energies(self, spectra: torch.Tensor, out: torch.Tensor) -> None:
         """See `EnergyPath.energies`."""
-        for _ in self._direct.of_bins(spectra, self._direct_bins, out):
-            pass  # each is written in its place
+        self._direct.energies(spectra, out, self._direct_bins)
         for g, group in enumerate(self._groups):
             energies = self._few_energies(g, spectra)
             means = energies @ self._means[g]
@@ -171,8 +170,7 @@ class SkeletonPath:
 
     def accumulate(self, spectra: torch.Tensor, out: torch.Tensor) -> None:
         """See `EnergyPath.accumulate`; frames are summed before they are interpolated."""
-        for i, direct in self._direct.of_bins(spectra, self._direct_bins):
-            out[i].view(-1).add_(direct.sum(dim=0))
+        self._direct.accumulate(spectra, out, self._direct_bins)
         for g, group in enumerate(self._groups):
             sums = self._few_energies(g, spectra).sum(dim=1, keepdim=True)
             every = self._from_rows[g] @ self._widen(g, sums)

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import map_coordinates, maximum_filter
+from scipy.ndimage import maximum_filter
 
 from acoustill.errors import bad_input
 from acoustill.imaging.grid import Grid
 
-_Found = tuple[float, tuple[float, float], list[float]]  # level in dB, row and column, point
+_Found = tuple[float, tuple[float, float]]  # level in dB, row and column
 TRUSTED_DB = 10.0  # a neighbour further down than this is beside a gap of the map, not on the slope of a summit
 
 
@@ -78,25 +78,27 @@ def find_peaks(energy: np.ndarray, grid: Grid, count: int = 5, range_db: float =
         row_shift, row_gain = _parabola(levels[:, column], row)
         column_shift, column_gain = _parabola(levels[row], column)
         place = row + row_shift, column + column_shift
-        point = [
-            float(map_coordinates(grid.points_m[..., axis], [[place[0]], [place[1]]], order=1)[0]) for axis in range(3)
-        ]
         level = float(levels[row, column]) + row_gain + column_gain
-        peaks.append((level, (float(place[0]), float(place[1])), point))
+        peaks.append((level, (float(place[0]), float(place[1]))))
     peaks.sort(key=lambda peak: -peak[0])
     peaks = _distinct(peaks)
     strongest = peaks[0][0]
     return [
-        Peak(place[0], place[1], (point[0], point[1], point[2]), math.pow(10, level / 10), level - strongest)
-        for level, place, point in peaks[:count]
+        Peak(*place, _point(grid, *place), math.pow(10, level / 10), level - strongest)
+        for level, place in peaks[:count]
     ]
+
+
+def _point(grid: Grid, row: float, column: float) -> tuple[float, float, float]:
+    x, y, z = grid.between(np.array([row, column])).tolist()
+    return x, y, z
 
 
 def _distinct(peaks: list[_Found]) -> list[_Found]:
     """Without those within a pixel of a stronger one: a summit half-way between pixels is found several times."""
     distinct: list[_Found] = []
     for peak in peaks:
-        if all(max(abs(peak[1][0] - row), abs(peak[1][1] - column)) >= 1 for _, (row, column), _ in distinct):
+        if all(max(abs(peak[1][0] - row), abs(peak[1][1] - column)) >= 1 for _, (row, column) in distinct):
             distinct.append(peak)
     return distinct
 
@@ -107,8 +109,11 @@ def _parabola(levels: np.ndarray, i: int) -> tuple[float, float]:
         return 0.0, 0.0
     middle = float(levels[i])
     left, right = (max(float(levels[k]), middle - TRUSTED_DB) for k in (i - 1, i + 1))
-    curvature = left - 2 * middle + right
-    if curvature >= 0:
-        return 0.0, 0.0
-    shift = 0.5 * (left - right) / curvature
+    shift = summit_shift(left, middle, right)
     return shift, -0.25 * (left - right) * shift
+
+
+def summit_shift(left: float, middle: float, right: float) -> float:
+    """How far from the middle one the summit of the parabola through three levels is; 0 if it has none."""
+    curvature = left - 2 * middle + right
+    return 0.5 * (left - right) / curvature if curvature < 0 else 0.0

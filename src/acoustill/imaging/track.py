@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from acoustill.errors import bad_input
 from acoustill.imaging.grid import Grid
+from acoustill.imaging.peaks import summit_shift
 from acoustill.imaging.video.reference import decibels, reference_levels
 
 SLOWEST_M_S = 1e-3
@@ -99,8 +99,7 @@ def track_loudest(
             places[i] += _between(energy[frame], *path[i])
     latest = np.maximum(np.searchsorted(voiced, np.arange(len(energy)), side="right") - 1, 0)
     pixels = places[latest]
-    points = [map_coordinates(grid.points_m[..., axis], pixels.T, order=1, mode="nearest") for axis in range(3)]
-    return Track(np.stack(points, axis=-1), pixels, heard)
+    return Track(grid.between(pixels), pixels, heard)
 
 
 def _viterbi(
@@ -154,9 +153,6 @@ def _between(energy: np.ndarray, row: int, column: int) -> tuple[float, float]:
     for line, i in ((energy[:, column], row), (energy[row], column)):
         shift = 0.0
         if 0 < i < len(line) - 1 and line[i - 1 : i + 2].min() > 0:
-            left, middle, right = decibels(line[i - 1 : i + 2])
-            curvature = left - 2 * middle + right
-            if curvature < 0:
-                shift = float(np.clip(0.5 * (left - right) / curvature, -1, 1))
+            shift = float(np.clip(summit_shift(*decibels(line[i - 1 : i + 2])), -1, 1))
         shifts.append(shift)
     return shifts[0], shifts[1]

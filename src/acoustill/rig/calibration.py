@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from acoustill.errors import bad_input
@@ -220,6 +219,8 @@ def _turn_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def _refine(guess: Camera, points: np.ndarray, seen: np.ndarray, keep_position: bool) -> tuple[Camera, float]:
     """The pose of least soft-L1 loss near a guess, and the scale of the loss: the guess's own deviation."""
+    from scipy.optimize import least_squares  # takes a while to load, and every command loads this room
+
     scale = max(_deviation(np.linalg.norm(guess.project(points) - seen, axis=1)), FINEST_PX)
     fit = least_squares(
         lambda move: (_seen_after(guess, move, points) - seen).ravel(),

@@ -7,8 +7,8 @@ import pytest
 
 from acoustill.errors import AcoustillError
 from acoustill.imaging import Grid, cross_spectra, extent_grid, find_peaks, map_method
+from acoustill.imaging.bands import beam_width_rad
 from acoustill.imaging.maps import sources_of_points
-from acoustill.imaging.maps.sources import beam_width_rad
 from acoustill.rig import Rig
 from free_field import free_field
 

@@ -5,20 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.ndimage import map_coordinates, uniform_filter
+from scipy.ndimage import uniform_filter
 
 from acoustill.errors import bad_input
 from acoustill.imaging.grid import Grid
 from acoustill.imaging.peaks import Peak
-from acoustill.rig.rig import Rig
-
-
-def beam_width_rad(rig: Rig, frequency_hz: float) -> float:
-    """The half-power width of the beam of an array at a frequency, about 0.886 c / (f D).
-
-    Van Trees 2002, "Optimum Array Processing", section 2.4, for an aperture D that is uniform.
-    """
-    return min(0.886 * rig.speed_of_sound / max(frequency_hz * rig.aperture_m, 1e-9), 2 * math.pi)
 
 
 def sources_of_points(
@@ -71,5 +62,5 @@ def sources_of_points(
 
 
 def _peak(energy: float, row: float, column: float, grid: Grid, strongest: float) -> Peak:
-    x, y, z = (float(map_coordinates(grid.points_m[..., axis], [[row], [column]], order=1)[0]) for axis in range(3))
+    x, y, z = grid.between(np.array([row, column])).tolist()
     return Peak(row, column, (x, y, z), energy, 10 * math.log10(energy / strongest))
