@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from acoustill.archive import Archive, create_archive, finish_archive, write_recording
+from acoustill.archive import Archive, ImageHeader, create_archive, finish_archive, write_recording
 from acoustill.imaging import ImageSpecification, extent_grid
 from acoustill.rig import Camera, Rig
 
@@ -36,7 +36,7 @@ def streams(seed: int, frames: int = FRAMES) -> dict[str, Any]:
 
 def start_archive(path: Path) -> Path:
     """An archive without recordings."""
-    create_archive(path, little_rig(), (IMAGE_SPECIFICATION, extent_grid((-1, 1, -1, 1), 3, 4, 2.0)))
+    create_archive(path, little_rig(), ImageHeader(IMAGE_SPECIFICATION, extent_grid((-1, 1, -1, 1), 3, 4, 2.0)))
     return path
 
 

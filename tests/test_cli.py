@@ -6,12 +6,14 @@ import sys
 import pytest
 
 from acoustill.cli import app
+from acoustill.cli.importing import import_app
 from acoustill.version import __version__
 
 COMMANDS = [
-    "simulate", "validate", "image", "map", "overlay", "listen", "calibrate", "train", "distill", "evaluate", "report",
-    "demo",
+    "simulate", "validate", "info", "image", "map", "overlay", "listen", "calibrate", "train", "distill", "evaluate",
+    "report", "demo",
 ]  # fmt: skip
+IMPORTERS = ["avia", "acivw", "tfrecord", "rig", "sounds"]
 
 
 def test_version_needs_no_heavy_import() -> None:
@@ -36,11 +38,12 @@ def test_help_teaches_the_workflow(command) -> None:
     assert places == sorted(places)
     registered = {one.name or one.callback.__name__ for one in app.registered_commands}
     assert registered == set(COMMANDS)
+    assert {one.callback.__name__ for one in import_app.registered_commands} == set(IMPORTERS)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, "import", *(f"import {one}" for one in IMPORTERS)])
 def test_every_command_has_help(name: str, command) -> None:
-    ended = command(name, "--help")
+    ended = command(*name.split(), "--help")
     assert ended.status == 0
     assert "Usage" in ended.out
     assert len(ended.out.splitlines()) > 8

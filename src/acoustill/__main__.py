@@ -9,7 +9,7 @@ from typing import Any
 
 EXTRAS = {"lightning": "train", "pyroomacoustics": "sim", "matplotlib": "viz", "jinja2": "viz"}
 INTERRUPTED, TERMINATED = 130, 143
-RESUMING = ("simulate", "train", "distill", "evaluate", "demo")
+RESUMING = ("simulate", "import", "train", "distill", "evaluate", "demo")
 
 
 def main() -> None:

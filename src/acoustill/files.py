@@ -123,6 +123,61 @@ def _make_parent(path: Path) -> None:
         raise AcoustillError(f"{path}: its folder cannot be made ({error.strerror})") from error
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Waits for its turn, and lets no other process in until the block ends; a process that dies lets go.
+
+    Args:
+        path: of the lock's file, which is made; on file systems without locks, nobody waits.
+    """
+    _make_parent(path)
+    with path.open("a") as file:
+        _lock(file.fileno(), wait=True)
+        yield
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Refuses a second process that writes into a folder at the same time; it leaves nothing there.
+
+    Raises:
+        AcoustillError: if another process is in such a block.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY) if os.name == "posix" else -1
+    try:
+        if descriptor >= 0 and not _lock(descriptor, wait=False):
+            raise AcoustillError(f"{folder}: another process is writing it; wait for it, or give another folder")
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, wait: bool) -> bool:
+    """Takes the lock of a file; False if somebody else has it. Without locks (Windows, some networks), True."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def cache_folder() -> Path:
+    """Where things are kept that can be made or fetched again: `$ACOUSTILL_CACHE`, or the user's cache folder."""
+    chosen = os.environ.get("ACOUSTILL_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "acoustill"
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file whole or not at all."""
     with replacing(path) as beside:

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from acoustill.errors import AcoustillError
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 TRIES = 3
 
 console = Console(stderr=True, highlight=False)
@@ -62,35 +63,59 @@ def run_jobs(
         jobs: number of processes; with 1, all runs in this one.
         title: of the progress bar.
     """
-    aside: dict[int, SetAside] = {}
     with progress_bar(title, len(items)) as advance:
-        if jobs == 1:
-            for index, (item, name) in enumerate(zip(items, names, strict=True)):
-                try:
-                    function(item)
-                except AcoustillError as error:
-                    aside[index] = SetAside(name, str(error))
+        return collect_jobs(function, items, names, jobs, advance)[1]
+
+
+def collect_jobs(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    names: Sequence[str],
+    jobs: int,
+    advance: Callable[[], None],
+) -> tuple[dict[int, Result], list[SetAside]]:
+    """Calls a function on every item as `run_jobs` does, and keeps what it gives.
+
+    Args:
+        function: see `run_jobs`, as are the next three; what it gives must be picklable.
+        items: what to do it on.
+        names: of the items.
+        jobs: number of processes.
+        advance: called after each item.
+
+    Returns:
+        What the function gave, by the item's place, and what was set aside.
+    """
+    results: dict[int, Result] = {}
+    aside: dict[int, SetAside] = {}
+    if jobs == 1:
+        for index, (item, name) in enumerate(zip(items, names, strict=True)):
+            try:
+                results[index] = function(item)
+            except AcoustillError as error:
+                aside[index] = SetAside(name, str(error))
+            advance()
+        return results, list(aside.values())
+    pending = dict(enumerate(items))
+    deaths = dict.fromkeys(pending, 0)
+    while pending:
+        suspects = [index for index in pending if deaths[index]]
+        for index in _run_pool(function, pending, suspects, names, jobs, results, aside, advance):
+            deaths[index] += 1
+            if deaths[index] == TRIES:
+                aside[index] = SetAside(names[index], f"its process died {TRIES} times")
+                del pending[index]
                 advance()
-            return list(aside.values())
-        pending = dict(enumerate(items))
-        deaths = dict.fromkeys(pending, 0)
-        while pending:
-            suspects = [index for index in pending if deaths[index]]
-            for index in _run_pool(function, pending, suspects, names, jobs, aside, advance):
-                deaths[index] += 1
-                if deaths[index] == TRIES:
-                    aside[index] = SetAside(names[index], f"its process died {TRIES} times")
-                    del pending[index]
-                    advance()
-    return [aside[index] for index in sorted(aside)]
+    return results, [aside[index] for index in sorted(aside)]
 
 
 def _run_pool(
-    function: Callable[[Item], None],
+    function: Callable[[Item], Result],
     pending: dict[int, Item],
     suspects: Sequence[int],
     names: Sequence[str],
     jobs: int,
+    results: dict[int, Result],
     aside: dict[int, SetAside],
     advance: Callable[[], None],
 ) -> set[int]:
@@ -103,7 +128,7 @@ def _run_pool(
     """
     at_once = 1 if suspects else 2 * jobs
     pool = ProcessPoolExecutor(1 if suspects else jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
-    futures: dict[Future[None], int] = {}
+    futures: dict[Future[Result], int] = {}
     lost: set[int] = set()
     try:
         queue = iter(suspects or list(pending))
@@ -116,7 +141,7 @@ def _run_pool(
             for future in done:
                 index = futures.pop(future)
                 try:
-                    future.result()
+                    results[index] = future.result()
                 except BrokenProcessPool:
                     lost.add(index)
                     continue
@@ -135,10 +160,7 @@ def _prepare_worker() -> None:
     """One thread for the work; Ctrl-C is left to the parent; a worker does not outlive a parent that is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    import torch
-
-    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # before torch is imported
 
 
 def _end_with_parent() -> None:

@@ -18,11 +18,12 @@ from acoustill.archive import (
     read_clip,
     regular_clips,
     write_recording,
+    writing_recording,
 )
-from acoustill.archive.clips import all_clips, audible, frames_of, random_clip
+from acoustill.archive.clips import all_clips, audible, extents_of, frames_of, random_clip
 from acoustill.errors import AcoustillError
 from acoustill.rig import Rig
-from small_archives import SAMPLES_PER_FRAME, small_archive
+from small_archives import SAMPLES_PER_FRAME, little_rig, small_archive
 
 FRAMES = 40
 
@@ -137,3 +138,76 @@ def test_broken_microphones_are_not_heard(tmp_path: Path) -> None:
     assert audible(archive["r1"], rig) == [1]
     with pytest.raises(AcoustillError, match="not broken"):
         audible(archive["r2"], rig)
+
+
+def test_clips_of_audio_alone_may_start_between_frames(ramps: Archive) -> None:
+    views = read_clip(ramps["r000"], Clip("r000", 3, 2, offset=17), ["audio"], SAMPLES_PER_FRAME)
+    np.testing.assert_array_equal(views["audio"], np.arange(317, 517))
+    last = Clip("r000", FRAMES - 3, 2, offset=99)
+    assert read_clip(ramps["r000"], last, ["audio"], SAMPLES_PER_FRAME)["audio"][-1] == FRAMES * SAMPLES_PER_FRAME - 2
+
+
+@pytest.mark.parametrize(
+    ("clip", "wanted", "complaint"),
+    [
+        (Clip("r000", 3, 2, offset=17), ["audio", "image"], "start of the clip is 17 samples behind a frame"),
+        (Clip("r000", 3, 2, offset=100), ["audio"], "start of the clip is 100 samples behind a frame"),
+        (Clip("r000", 3, 2, offset=-1), ["audio"], "start of the clip is -1 samples behind a frame"),
+        (Clip("r000", FRAMES - 2, 2, offset=1), ["audio"], "clip is frames 38 to 41, expected within 0 to 40"),
+    ],
+)
+def test_other_clips_between_frames_are_refused(clip: Clip, wanted: list[str], complaint: str, ramps: Archive) -> None:
+    with pytest.raises(AcoustillError, match=complaint):
+        read_clip(ramps["r000"], clip, wanted, SAMPLES_PER_FRAME)
+
+
+@given(frames=st.integers(1, 40), clip=st.integers(1, 40), samples=st.integers(1, 7), seed=st.integers(0, 10))
+def test_random_clips_that_start_at_any_sample_lie_inside(frames: int, clip: int, samples: int, seed: int) -> None:
+    if frames < clip:
+        return
+    drawn = random_clip(entry_of(frames), clip, np.random.default_rng(seed), samples)
+    assert 0 <= drawn.start * samples + drawn.offset <= (frames - clip) * samples
+    assert 0 <= drawn.offset < samples
+    assert drawn.stop <= frames
+
+
+def test_every_sample_can_be_the_start() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [random_clip(entry_of(6), 4, rng, 3) for _ in range(300)]
+    assert {(clip.start, clip.offset) for clip in drawn} == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)}
+
+
+def test_integers_are_heard_in_their_unit(tmp_path: Path) -> None:
+    create_archive(tmp_path / "archive", little_rig())
+    stored = np.array([[2**31 - 1, -(2**31), 0, 1] * 300], np.int32)
+    with writing_recording(tmp_path / "archive", "r", SAMPLES_PER_FRAME) as writer:
+        writer.audio([0], stored.shape[1], np.int32, 2.0**-31).append_columns(stored)
+    finish_archive(tmp_path / "archive")
+    recording = Archive(tmp_path / "archive")["r"]
+    heard = read_clip(recording, Clip("r", 2, 1), ["audio"], SAMPLES_PER_FRAME)["audio"]
+    assert heard.dtype == np.float32
+    np.testing.assert_array_equal(heard, np.tile(np.float32([1, -1, 0, 2.0**-31]), 25))
+
+
+def test_a_microphone_that_is_not_stored_is_refused(ramps: Archive) -> None:
+    with pytest.raises(AcoustillError, match="audio is 0 x 200 samples of microphone 2, expected 1 x 200"):
+        read_clip(ramps["r000"], Clip("r000", 0, 2), ["audio"], SAMPLES_PER_FRAME, 2)
+
+
+def test_who_has_no_audio_has_no_microphone_that_works(tmp_path: Path) -> None:
+    archive = small_archive(tmp_path / "a", [{"audio": None, "microphones": ()}])
+    with pytest.raises(AcoustillError, match=r"recording r000: microphones is \[\], expected one that is not broken"):
+        audible(archive["r000"], archive.rig)
+
+
+def test_extents_are_recordings_or_parts_of_them(ramps: Archive) -> None:
+    assert extents_of(ramps, ["r000", Clip("r000", 3, 5)]) == (Clip("r000", 0, FRAMES), Clip("r000", 3, 5))
+    assert all_clips(ramps, [Clip("r000", 3, 11)], 5) == [Clip("r000", 3, 5), Clip("r000", 8, 5)]
+    for wrong, complaint in (
+        ("other", "there is no recording 'other'"),
+        (Clip("r000", 36, 5), "recording r000: clip is frames 36 to 41, expected within 0 to 40"),
+        (Clip("r000", 0, 0), "recording r000: clip is frames 0 to 0"),
+        (Clip("r000", 3, 5, offset=2), "offset of a part is 2, expected 0, a frame"),
+    ):
+        with pytest.raises(AcoustillError, match=complaint):
+            extents_of(ramps, [wrong])

@@ -167,6 +167,132 @@ def test_fixed_folds_count_in_numbers(tmp_path: Path) -> None:
     assert split.validation == ("r0004", "r0005")
 
 
+def test_fixed_folds_may_be_whole_floats_as_tables_hold_them(tmp_path: Path) -> None:
+    lines = [entry(i, label=f"c{i % 2}", columns={"fold": float(1 + i // 2)}) for i in range(20)]
+    split = split_archive(of(tmp_path, lines), Protocol(name="fixed", fold=9))
+    assert split.test == ("r0018", "r0019")
+    assert split.validation == ("r0000", "r0001")
+
+
+NAMED = [("train", "validation", "test"), ("Training", "VALID", "Testing"), ("train", "Val", "test")]
+
+
+@pytest.mark.parametrize("names", NAMED, ids="-".join)
+def test_fixed_sides_are_those_of_the_column(names: tuple[str, str, str], tmp_path: Path) -> None:
+    """As in ACIVW, where some recordings are in no list."""
+    sides = [names[0], names[0], names[1], names[2], None, "", names[2]]
+    lines = [entry(i, label=f"c{i % 2}", columns={"list": sides[i // 2]}) for i in range(14)]
+    split = split_archive(of(tmp_path, lines), Protocol(name="fixed", column="list"))
+    assert split.train == ("r0000", "r0001", "r0002", "r0003")
+    assert split.validation == ("r0004", "r0005")
+    assert split.test == ("r0006", "r0007", "r0012", "r0013")
+
+
+def test_recordings_without_the_column_are_not_used_beside_sides(tmp_path: Path) -> None:
+    lines = [entry(i, label="clap", columns={"fold": side}) for i, side in enumerate(("train", "val", "test"))]
+    split = split_archive(of(tmp_path, [*lines, entry(3, label="clap")]), Protocol(name="fixed"))
+    assert "r0003" not in {*split.train, *split.validation, *split.test, *split.unlabelled}
+
+
+def test_unlabelled_recordings_of_a_fixed_test_side_are_left_out(tmp_path: Path) -> None:
+    for values in (("train", "val", "test"), (1, 2, 3)):
+        lines = [entry(i, label="clap", columns={"fold": value}) for i, value in enumerate(values)]
+        lines += [entry(3 + i, columns={"fold": value}) for i, value in enumerate((*values, None))]
+        fold = 0 if "test" in values else 2  # then the validated fold is 1
+        split = split_archive(of(tmp_path, lines), Protocol(name="fixed", fold=fold))
+        free = ("r0003", "r0006") if fold == 0 else ("r0004", "r0006")
+        assert split.unlabelled == free
+
+
+@pytest.mark.parametrize(
+    ("values", "protocol", "complaint"),
+    [
+        (("train", "val", "test"), {"fold": 1}, "protocol.fold is 1, expected 0, for there is one split only"),
+        (("train", "val", "dev"), {}, "column 'fold' is 'dev' beside names of sides, expected folds alone, or sides"),
+        (("train", "test", 3), {}, "column 'fold' is '3' beside names of sides"),
+        (
+            ("train", "test", "test"),
+            {},
+            "no recording of class 'clap' in validation by protocol fixed; give some .* co",
+        ),
+        (("one", "two", "three"), {"fold": 3}, "protocol.fold is 3, expected 0 to 2"),
+    ],
+)
+def test_columns_that_are_neither_folds_nor_sides_are_refused(
+    values: tuple[Any, ...], protocol: dict[str, Any], complaint: str, tmp_path: Path
+) -> None:
+    lines = [entry(i, label="clap", columns={"fold": value}) for i, value in enumerate(values)]
+    with pytest.raises(AcoustillError, match=complaint):
+        split_archive(of(tmp_path, lines), Protocol(name="fixed", **protocol))
+
+
+def without(lines: list[dict[str, Any]], **given_: Any) -> list[dict[str, Any]]:
+    """All but the recordings of which everything given is so."""
+    return [line for line in lines if any(line[name] != value for name, value in given_.items())]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "gone", "fold"),
+    [
+        ({"name": "subjects", "folds": 6}, {"label": "door", "subject": "s2"}, None),
+        (
+            {"name": "scenarios-and-subjects", "held_out": "office", "folds": 6},
+            {"label": "door", "subject": "s4"},
+            None,
+        ),
+        ({"name": "scenarios", "held_out": "office", "folds": 6}, {"label": "door", "subject": "s1"}, None),
+        ({"name": "fixed"}, {"label": "door", "columns": {"fold": 4}}, 3),
+    ],
+)
+def test_a_class_that_one_fold_lacks_is_refused_whichever_fold_is_asked_for(
+    protocol: dict[str, Any], gone: dict[str, Any], fold: int | None, tmp_path: Path
+) -> None:
+    """So that nobody trains on some folds and finds out at the last that it cannot be tested."""
+    whole = avia_like(tmp_path, unlabelled=False)
+    lines = without([one.model_dump(mode="json") for one in whole.entries.values()], **gone)
+    archive = of(tmp_path, lines)
+    named = set()
+    for tested in range(5 if protocol["name"] == "fixed" else 6):
+        with pytest.raises(
+            AcoustillError, match=r"no recording of class 'door' in (test|validation) of fold \d"
+        ) as says:
+            split_archive(archive, Protocol(**protocol, fold=tested))
+        assert f"by protocol {protocol['name']}; " in str(says.value)
+        assert str(says.value).endswith(("or add recordings of it",))
+        if "in test of fold" in str(says.value):
+            named.add(int(str(says.value).split("in test of fold ")[1].split()[0]))
+    assert len(named) == 1
+    assert fold is None or named == {fold}
+
+
+def test_a_class_that_is_not_held_out_is_refused(tmp_path: Path) -> None:
+    lines = [one.model_dump(mode="json") for one in avia_like(tmp_path, unlabelled=False).entries.values()]
+    archive = of(tmp_path, without(lines, label="door", scenario="office"))
+    with pytest.raises(AcoustillError, match="no recording of class 'door' in test of fold 1 by protocol scenarios;"):
+        split_archive(archive, Protocol(name="scenarios", held_out="office", fold=1))
+
+
+@given(counts=st.lists(st.integers(0, 4), min_size=4, max_size=4), folds=st.integers(3, 6), seed=st.integers(0, 5))
+def test_a_class_of_as_many_recordings_as_folds_is_in_every_fold(
+    tmp_path_factory: pytest.TempPathFactory, counts: list[int], folds: int, seed: int
+) -> None:
+    """However its recordings are spread over scenarios."""
+    places = [f"place {i}" for i, count in enumerate(counts) for _ in range(count)]
+    lines = [entry(i, label="clap", scenario=place) for i, place in enumerate(places)]
+    lines += [entry(100 + i, label="door", scenario="place 0") for i in range(folds)]
+    archive = of(tmp_path_factory.mktemp("spread"), lines)
+    protocols = [Protocol(name="recordings", folds=folds, fold=fold, seed=seed) for fold in range(folds)]
+    if 0 < len(places) < folds:
+        for protocol in protocols:
+            with pytest.raises(AcoustillError, match=r"'clap' in \w+ of fold \d"):
+                split_archive(archive, protocol)
+        return
+    tested = [split_archive(archive, protocol).test for protocol in protocols]
+    sizes = [sum(archive.entries[recording].label == "clap" for recording in side) for side in tested]
+    assert sum(sizes) == len(places)
+    assert max(sizes) - min(sizes) <= 1
+
+
 def test_scenarios_without_subjects_are_split_by_recording(tmp_path: Path) -> None:
     lines = [
         entry(i, label=label, scenario=scenario)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acoustill.archive import Archive, create_archive, finish_archive, write_recording
-from acoustill.archive.archive import image_grid, read_header
+from acoustill.archive import Archive, ImageHeader, create_archive, finish_archive, write_recording
 from acoustill.errors import AcoustillError
 from acoustill.files import file_hash
+from acoustill.imaging import ForeignImages
 from acoustill.rig import preset
 from small_archives import FRAMES, IMAGE_SPECIFICATION, little_rig, small_archive, start_archive, streams
 
@@ -79,11 +79,18 @@ def test_rig_and_images_are_described(tmp_path: Path) -> None:
     archive = small_archive(tmp_path / "archive")
     np.testing.assert_array_equal(archive.rig.positions_m, little_rig().positions_m)
     assert archive.image_specification == IMAGE_SPECIFICATION
-    grid = image_grid(read_header(archive.path))
-    assert grid is not None
-    np.testing.assert_allclose(grid.points_m[0, 0], (-1, -1, 2))
-    create_archive(tmp_path / "bare", little_rig())
-    assert image_grid(read_header(tmp_path / "bare")) is None
+    assert archive.image_header is not None
+    assert archive.image_header.grid is not None
+    np.testing.assert_allclose(archive.image_header.grid.points_m[0, 0], (-1, -1, 2))
+    bare = tmp_path / "bare"
+    create_archive(bare, little_rig())
+    write_recording(bare, "r", frames=1, audio=np.ones((1, 100)), microphones=[0])
+    finish_archive(bare)
+    assert Archive(bare).image_header is None
+    create_archive(tmp_path / "foreign", little_rig(), ImageHeader(ForeignImages("AVIA"), None))
+    write_recording(tmp_path / "foreign", "r", frames=1, audio=np.ones((1, 100)), microphones=[0])
+    finish_archive(tmp_path / "foreign")
+    assert Archive(tmp_path / "foreign").image_header == ImageHeader(ForeignImages("AVIA", "mfcc"), None)
 
 
 def test_equal_recordings_give_equal_bytes_and_ids(tmp_path: Path) -> None:
@@ -183,7 +190,7 @@ def test_an_object_array_is_not_unpickled(tmp_path: Path) -> None:
             return Path.touch, (str(tmp_path / "exploded"),)
 
     np.save(folder / "image.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
-    with pytest.raises(AcoustillError, match="missing or not an array"):
+    with pytest.raises(AcoustillError, match=r"array is .*'\|O'.*expected float16"):
         _ = archive["r000"].image
     assert not (tmp_path / "exploded").exists()
 
@@ -201,7 +208,7 @@ def test_an_array_of_another_shape_or_type_is_refused(tmp_path: Path) -> None:
     path = archive.path / "recordings" / "r000" / "audio.npy"
     for other in (np.zeros((2, 1199), np.float32), np.zeros((2, 1200))):
         np.save(path, other)
-        with pytest.raises(AcoustillError, match=r"array is float.*expected float32 \(2, 1200\)"):
+        with pytest.raises(AcoustillError, match=r"array is .*expected float32 \(2, 1200\)"):
             _ = archive["r000"].audio
 
 

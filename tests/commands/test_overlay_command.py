@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from takes_for_tests import FRAME, RATE, noise_at, rig_file, take_rig, write_take
 
-from acoustill.archive import Archive, create_archive, finish_archive, write_recording
+from acoustill.archive import Archive, ImageHeader, create_archive, finish_archive, write_recording
 from acoustill.commands.takes import point_of_pixel
 from acoustill.imaging import Imager, ImageSpecification, camera_grid
 from acoustill.imaging.video.mp4 import SOUND_RATE, Mp4Writer
@@ -44,7 +44,7 @@ def archive_of(path: Path, signals: np.ndarray, microphones: list[int], video: b
     """One recording, `take`, with MFCC images."""
     rig, grid = take_rig(), camera_grid(take_rig().camera, 12, 16, 2.0)
     frames = signals.shape[1] // FRAME
-    create_archive(path, rig, (ImageSpecification(), grid))
+    create_archive(path, rig, ImageHeader(ImageSpecification(), grid))
     grey = np.stack([np.full((72, 96, 3), 40 + 4 * i, np.uint8) for i in range(frames)])
     write_recording(
         path,

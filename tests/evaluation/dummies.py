@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from acoustill.archive import Archive, Protocol, create_archive, finish_archive, write_recording
+from acoustill.archive import Archive, ImageHeader, Protocol, create_archive, finish_archive, write_recording
 from acoustill.archive.entry import Entry
 from acoustill.files import write_json, write_json_lines, write_text
 from acoustill.imaging import ImageSpecification, extent_grid
@@ -32,7 +32,7 @@ def dummy_archive(
     """One recording for each subject, class and scenario, and one for each class by a subject for training."""
     positions = np.array([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [-0.1, 0.1, 0.0], [0.1, 0.1, 0.0]])
     rig = Rig("dummy", positions, 200, 10.0)
-    image = (ImageSpecification(features="mel", bands=2), extent_grid((-1, 1, -1, 1), 3, 4, 2.0))
+    image = ImageHeader(ImageSpecification(features="mel", bands=2), extent_grid((-1, 1, -1, 1), 3, 4, 2.0))
     create_archive(path, rig, image if images else None, maker)
     rng = np.random.default_rng(0)
     takes = [(f"s{i:02d}", scenario) for i in range(subjects) for scenario in (SEEN, UNSEEN)]

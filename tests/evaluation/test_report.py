@@ -269,7 +269,14 @@ def test_a_broken_recording_is_set_aside_and_named(tmp_path):
 
 def test_pictures_are_chosen_of_different_classes_and_every_scenario():
     entries = [
-        Entry(id=f"{scenario}-{label}-{take}", label=label, scenario=scenario, frames=1, streams=(), content="0" * 64)
+        Entry(
+            id=f"{scenario}-{label}-{take}",
+            label=label,
+            scenario=scenario,
+            frames=1,
+            streams=("audio",),
+            content="0" * 64,
+        )
         for scenario in ("a", "b")
         for label in ("clap", "knock", "type")
         for take in range(3)

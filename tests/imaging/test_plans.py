@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from acoustill.imaging import DelayAndSum, Superdirective, extent_grid, plans
-from acoustill.imaging.plans import cache_folder, content_hash, skeleton_for
+from acoustill.imaging.plans import content_hash, skeleton_for, skeletons_folder
 from acoustill.imaging.skeleton import SkeletonGroup
 from acoustill.imaging.steering import FilterAndSum
 
@@ -124,10 +124,10 @@ def test_the_longest_unused_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACOUSTILL_CACHE", "/chosen")
-    assert cache_folder() == Path("/chosen/skeletons")
+    assert skeletons_folder() == Path("/chosen/skeletons")
     monkeypatch.delenv("ACOUSTILL_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/users")
-    assert cache_folder() == Path("/users/acoustill/skeletons")
+    assert skeletons_folder() == Path("/users/acoustill/skeletons")
 
 
 def test_hashes_tell_shapes_and_types_apart() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from acoustill.archive import create_archive, finish_archive, write_recording
+from acoustill.archive import ImageHeader, create_archive, finish_archive, write_recording
 from acoustill.imaging import ImageSpecification, camera_grid
 from acoustill.rig import Camera, Rig
 
@@ -23,7 +23,7 @@ def small_rig() -> Rig:
 
 def write_small_archive(path: Path, subjects: int = 6, unlabelled: int = 4) -> Path:
     rig = small_rig()
-    create_archive(path, rig, (SPECIFICATION, camera_grid(rig.camera, 12, 16, 1.0)))
+    create_archive(path, rig, ImageHeader(SPECIFICATION, camera_grid(rig.camera, 12, 16, 1.0)))
     rng = np.random.default_rng(0)
     people = [(f"s{i}", label) for i in range(subjects) for label in ("high", "low")]
     people += [(f"u{i}", None) for i in range(unlabelled)]

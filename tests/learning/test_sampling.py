@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from acoustill.archive import Archive
+from acoustill.archive import Archive, Clip
+from acoustill.errors import AcoustillError
 from acoustill.learning.objectives import UNLABELLED
+from acoustill.learning.processes import Share
 from acoustill.learning.sampling import StepSampler, TrainingClips, step_batches
 
 
@@ -76,3 +78,45 @@ def test_only_so_many_recordings_stay_open(small_archive: Path, monkeypatch: pyt
     again = [clips[draw]["views"]["audio"] for draw in StepSampler(len(clips), 0, len(clips), 0, 1, seed=0)]
     assert len(clips._open) == 3
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_the_draws_of_all_processes_are_those_of_one(processes: int) -> None:
+    whole = list(StepSampler(7, 5, 8, 4, 6, seed=3))
+    shares = [StepSampler(7, 5, 8, 4, 6, 3, Share(rank, processes)) for rank in range(processes)]
+    drawn = [draw for share in shares for draw in share]
+    assert sorted(drawn) == sorted(whole)
+    for share in shares:
+        assert len(list(share)) == len(share) == len(whole) // processes
+        assert [len(batch) for batch in step_batches(share)] == [12 // processes] * 6
+        for batch in step_batches(share):
+            assert len({draw.step for draw in batch}) == 1
+            assert [draw.recording >= 7 for draw in batch] == [False] * (8 // processes) + [True] * (4 // processes)
+
+
+@pytest.mark.parametrize("start_step", [0, 1, 5, 6, 9])
+def test_draws_from_a_step_on_are_the_tail_of_its_round(start_step: int) -> None:
+    whole = rounds(StepSampler(7, 5, 4, 2, 6, seed=3), range(2))
+    sampler = StepSampler(7, 5, 4, 2, 6, seed=3, start_step=start_step)
+    tail = list(sampler)
+    assert tail == [draw for draw in whole if start_step <= draw.step < 6 * (start_step // 6 + 1)]
+    assert len(sampler) == len(tail)
+    sampler.set_epoch(start_step // 6 + 1)
+    assert next(draw.step for draw in sampler) == 6 * (start_step // 6 + 1)
+
+
+def test_seeds_and_counts_that_mean_nothing_are_refused() -> None:
+    for wrong in ({"labelled": 0}, {"batch_size": 0}, {"steps": 0}, {"seed": -1}, {"start_step": -1}):
+        usual = {"labelled": 3, "unlabelled": 0, "batch_size": 2, "unlabelled_batch": 0, "steps": 1, "seed": 0}
+        with pytest.raises(AcoustillError, match="loader: "):
+            StepSampler(**(usual | wrong))
+
+
+def test_crops_of_parts_stay_inside_them(small_archive: Path) -> None:
+    archive = Archive(small_archive)
+    parts = [Clip(recording, 10, 14) for recording in archive.entries]
+    clips = TrainingClips(archive, parts, ["image"], 12, seed=0)
+    samples = [clips[draw] for draw in StepSampler(len(parts), 0, 16, 0, 4, seed=0)]
+    assert {sample["start"] for sample in samples} == {10, 11, 12}
+    with pytest.raises(AcoustillError, match="length is 14 frames from frame 10, expected a clip's 15 or more"):
+        TrainingClips(archive, parts, ["image"], 15, seed=0)

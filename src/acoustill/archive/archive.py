@@ -5,28 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-import simplejpeg
 from pydantic import TypeAdapter, ValidationError
 
-from acoustill.archive.entry import FORMAT, VERSION, Entry, Sidecar, StreamFile
+from acoustill.archive.entry import FORMAT, READABLE, VERSION, Entry
+from acoustill.archive.mirror import open_mirror
+from acoustill.archive.recording import Recording
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, first_problem, json_hash, read_json, read_json_lines
 from acoustill.imaging.grid import Grid
-from acoustill.imaging.specification import ImageSpecification
+from acoustill.imaging.specification import ForeignImages, ImageSpecification, specification_from_json
 from acoustill.rig.file import load_rig
 from acoustill.rig.rig import Rig
+
+MANIFEST = "manifest.jsonl"
+
+
+class ImageHeader(NamedTuple):
+    """What the acoustic images of an archive are.
+
+    Attributes:
+        specification: of their channels.
+        grid: where their pixels point; None where nobody knows.
+    """
+
+    specification: ImageSpecification | ForeignImages
+    grid: Grid | None
 
 
 class Archive:
     """The recordings of one rig, opened for reading.
 
     Args:
-        path: the archive's folder.
+        path: the archive's folder, or any address that fsspec reads, as `s3://bucket/archive`: its files are then
+            fetched when they are first needed and kept in `$ACOUSTILL_CACHE`, see `docs/archive.md`.
 
     Attributes:
-        path: the archive's folder.
+        path: the folder; that of the copies for an archive that is far away.
         entries: the manifest, by recording id.
 
     Raises:
@@ -34,23 +51,23 @@ class Archive:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self._mirror = open_mirror(path)
+        self.path = Path(path) if self._mirror is None else self._mirror.folder
         self._header = read_header(self.path)
-        if not (self.path / "manifest.jsonl").exists():
+        manifest = self.path / MANIFEST
+        if not manifest.exists():
             missing = "unfinished, for its manifest.jsonl is missing"
             raise AcoustillError(f"{self.path}: {missing}; give the command that makes the archive once more")
-        lines = read_json_lines(self.path / "manifest.jsonl")
+        lines = read_json_lines(manifest)
         try:
             entries = TypeAdapter(list[Entry]).validate_python(lines)
         except ValidationError as error:
             problem = error.errors()[0]
             line = problem["loc"][0] if problem["loc"] else 0
-            raise AcoustillError(
-                f"{self.path / 'manifest.jsonl'}: entry {line} of the manifest: {first_problem(error)}"
-            ) from error
+            raise AcoustillError(f"{manifest}: entry {line} of the manifest: {first_problem(error)}") from error
         self.entries = {entry.id: entry for entry in entries}
         if len(self.entries) < len(entries):
-            raise AcoustillError(f"{self.path / 'manifest.jsonl'}: a recording id stands there twice")
+            raise AcoustillError(f"{manifest}: a recording id stands there twice")
         if not entries:
             raise AcoustillError(f"{self.path}: the archive holds no recording")
 
@@ -65,21 +82,41 @@ class Archive:
         """The rig that made the recordings."""
         return load_rig(self.path / "rig.yaml")
 
+    @property
+    def maker(self) -> dict[str, Any]:
+        """What made the archive, and with which settings."""
+        maker = self._header.get("maker")
+        return maker if isinstance(maker, dict) else {}
+
+    @property
+    def created_by(self) -> str:
+        """The software and its version."""
+        return str(self._header.get("created_by", "unknown"))
+
     @cached_property
-    def image_specification(self) -> ImageSpecification | None:
+    def image_header(self) -> ImageHeader | None:
+        """What the acoustic images are and where their pixels point; None if there are no images.
+
+        Raises:
+            AcoustillError: if the header does not say it in a way that can be read.
+        """
+        return read_image_header(self.path, self._header)
+
+    @property
+    def image_specification(self) -> ImageSpecification | ForeignImages | None:
         """What the channels of the acoustic images are; None if there are no images."""
-        image = self._header.get("image")
-        if image is None:
-            return None
-        try:
-            return ImageSpecification(**image["specification"])
-        except (TypeError, KeyError) as error:
-            raise AcoustillError(f"{self.path / 'archive.json'}: image is not a specification ({error})") from error
+        return None if self.image_header is None else self.image_header.specification
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The labels that occur, sorted."""
         return tuple(sorted({entry.label for entry in self.entries.values() if entry.label is not None}))
+
+    @property
+    def aside(self) -> list[dict[str, str]]:
+        """What an import could not take: `name` and `why` of each."""
+        path = self.path / "set-aside.jsonl"
+        return read_json_lines(path) if path.is_file() else []
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -87,7 +124,8 @@ class Archive:
     def __getitem__(self, recording: str) -> Recording:
         if recording not in self.entries:
             raise AcoustillError(f"{self.path}: there is no recording {recording!r}")
-        return Recording(self.path / "recordings" / recording)
+        fetch = None if self._mirror is None else self._mirror.fetch
+        return Recording(self.path / "recordings" / recording, fetch)
 
     def with_streams(self, recordings: Iterable[str], streams: Sequence[str]) -> list[Entry]:
         """The entries of some recordings, which must all hold the streams asked for.
@@ -101,87 +139,6 @@ class Archive:
             if missing:
                 raise bad_input(f"{self.path}: recording {entry.id}", "streams", list(entry.streams), f"also {missing}")
         return chosen
-
-
-class Recording:
-    """One recording of an archive; its arrays are memory maps, opened when they are asked for.
-
-    Args:
-        folder: the recording's own.
-
-    Raises:
-        AcoustillError: if the sidecar is missing or broken, or (on access) a stream is not as stated there.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        sidecar = folder / "recording.json"
-        try:
-            self.sidecar = Sidecar.model_validate(read_json(sidecar))
-        except ValidationError as error:
-            raise AcoustillError(f"{sidecar}: {first_problem(error)}") from error
-
-    @property
-    def entry(self) -> Entry:
-        """Labels and length."""
-        return self.sidecar.entry
-
-    @cached_property
-    def audio(self) -> np.ndarray:
-        """(microphones, samples) float32, pascal; read only."""
-        return self._map("audio")
-
-    @cached_property
-    def image(self) -> np.ndarray:
-        """(frames, H, W, C) float16 or float32; read only."""
-        return self._map("image")
-
-    @cached_property
-    def _jpegs(self) -> tuple[np.ndarray, tuple[int, ...]]:
-        stated = self._stated("video")
-        path = self.folder / stated.file
-        offsets = stated.offsets or ()
-        whole = len(offsets) == self.entry.frames + 1 and offsets[-1] > 0
-        if not whole or not path.is_file() or path.stat().st_size != offsets[-1]:
-            raise AcoustillError(f"{path}: missing, or not as long as its sidecar states")
-        return np.memmap(path, np.uint8, mode="r"), offsets
-
-    def frame(self, index: int) -> np.ndarray:
-        """One video frame, (h, w, 3) uint8 RGB.
-
-        Raises:
-            AcoustillError: if the JPEG is broken or there is no such frame.
-        """
-        jpegs, offsets = self._jpegs
-        if not 0 <= index < len(offsets) - 1:
-            raise bad_input(self.folder, "frame", index, f"0 to {len(offsets) - 2}")
-        try:
-            return simplejpeg.decode_jpeg(jpegs[offsets[index] : offsets[index + 1]], colorspace="RGB")
-        except ValueError as error:
-            raise AcoustillError(f"{self.folder}: frame {index} of the video is broken ({error})") from error
-
-    def video(self, start: int = 0, stop: int | None = None, step: int = 1) -> np.ndarray:
-        """Video frames start, start + step, ... before stop: (frames, h, w, 3) uint8 RGB."""
-        stop = self.entry.frames if stop is None else stop
-        return np.stack([self.frame(i) for i in range(start, stop, step)])
-
-    def _stated(self, stream: str) -> StreamFile:
-        stated = self.sidecar.files.get(stream)  # type: ignore[call-overload]
-        if stated is None:
-            raise AcoustillError(f"{self.folder}: the recording has no {stream}")
-        return stated
-
-    def _map(self, stream: str) -> np.ndarray:
-        stated = self._stated(stream)
-        path = self.folder / stated.file
-        try:
-            array = np.lib.format.open_memmap(path, mode="r")  # never unpickles
-        except (OSError, ValueError) as error:
-            raise AcoustillError(f"{path}: missing or not an array ({error})") from error
-        if array.shape != stated.shape or str(array.dtype) != stated.dtype:
-            found = f"{array.dtype} {array.shape}"
-            raise bad_input(path, "array", found, f"{stated.dtype} {stated.shape}, as its sidecar states")
-        return array
 
 
 def read_header(path: Path) -> dict:
@@ -198,12 +155,27 @@ def read_header(path: Path) -> dict:
     content = read_json(header)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise bad_input(header, "format", content.get("format") if isinstance(content, dict) else "none", FORMAT)
-    if content.get("version") != VERSION:
+    if content.get("version") not in READABLE:
         raise bad_input(header, "version", content.get("version"), f"{VERSION}, the one this acoustill reads")
     return content
 
 
-def image_grid(header: dict) -> Grid | None:
-    """The grid of an archive's acoustic images; None if there are no images."""
+def read_image_header(path: Path, header: dict) -> ImageHeader | None:
+    """What a header says of the acoustic images; None if there are none.
+
+    Args:
+        path: of the archive, for messages.
+        header: the content of its `archive.json`.
+
+    Raises:
+        AcoustillError: if it cannot be read.
+    """
     image = header.get("image")
-    return None if image is None else Grid(np.asarray(image["grid_m"], dtype=np.float64))
+    if image is None:
+        return None
+    try:
+        stated, points = image["specification"], image["grid_m"]
+        grid = None if points is None else Grid(np.asarray(points, dtype=np.float64))
+        return ImageHeader(specification_from_json(stated), grid)
+    except (TypeError, KeyError, ValueError) as error:
+        raise AcoustillError(f"{path / 'archive.json'}: image is not a specification ({error})") from error

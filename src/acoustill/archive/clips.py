@@ -1,31 +1,44 @@
-"""Clips: crops of a recording, cut at video frames so that every stream shows the same instant."""
+"""Clips: crops of a recording, cut at video frames so that every stream shows the same instant, to the sample.
+
+A clip from frame a to frame b holds exactly the audio samples from a to b, each times the rig's samples per frame.
+Clips of audio alone may start between two frames.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from acoustill.archive.archive import Archive, Recording
+from acoustill.archive.archive import Archive
 from acoustill.archive.entry import Entry
-from acoustill.errors import bad_input
+from acoustill.archive.recording import Recording
+from acoustill.errors import AcoustillError, bad_input
 from acoustill.rig.rig import Rig
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A crop of a recording.
+    """A crop of a recording; also the extent of a recording that other clips are cut from.
 
     Attributes:
         recording: its id.
         start: first video frame.
         frames: length in video frames.
+        offset: audio samples from the first video frame to where the clip begins; only clips of audio alone
+            have one.
     """
 
     recording: str
     start: int
     frames: int
+    offset: int = 0
+
+    @property
+    def stop(self) -> int:
+        """The frame after the last that the clip touches."""
+        return self.start + self.frames + (self.offset > 0)
 
 
 def frames_of(seconds: float, frame_rate: float) -> int:
@@ -33,24 +46,73 @@ def frames_of(seconds: float, frame_rate: float) -> int:
     return max(1, round(seconds * frame_rate))
 
 
-def regular_clips(entry: Entry, frames: int) -> list[Clip]:
+def extents_of(archive: Archive, parts: Iterable[str | Clip]) -> tuple[Clip, ...]:
+    """What may be cut: whole recordings for ids, parts of recordings as they are.
+
+    Raises:
+        AcoustillError: if a recording is not in the archive, or a part does not lie inside its recording
+            or does not begin at a frame.
+    """
+    extents = []
+    for part in parts:
+        recording = part if isinstance(part, str) else part.recording
+        if recording not in archive.entries:
+            raise AcoustillError(f"{archive.path}: there is no recording {recording!r}")
+        entry = archive.entries[recording]
+        extent = _whole(entry) if isinstance(part, str) else part
+        _check_inside(extent, entry.frames, f"{archive.path}: recording {recording}")
+        if extent.offset:
+            raise bad_input(f"{archive.path}: recording {recording}", "offset of a part", extent.offset, "0, a frame")
+        extents.append(extent)
+    return tuple(extents)
+
+
+def regular_clips(extent: Entry | Clip, frames: int) -> list[Clip]:
     """Clips side by side from the start; a rest shorter than a clip is left out.
 
+    Args:
+        extent: a recording, or a part of one.
+        frames: length of a clip.
+
     Raises:
-        AcoustillError: if the recording is shorter than one clip: recordings are never looped or padded.
+        AcoustillError: if the extent is shorter than one clip: recordings are never looped or padded.
     """
-    _check_length(entry, frames)
-    return [Clip(entry.id, start, frames) for start in range(0, entry.frames - frames + 1, frames)]
+    extent = long_enough(extent, frames)
+    last = extent.start + extent.frames - frames
+    return [Clip(extent.recording, start, frames) for start in range(extent.start, last + 1, frames)]
 
 
-def random_clip(entry: Entry, frames: int, rng: np.random.Generator) -> Clip:
+def long_enough(extent: Entry | Clip, frames: int) -> Clip:
+    """The extent, if a clip of so many frames can be cut from it.
+
+    Raises:
+        AcoustillError: if it is shorter than that.
+    """
+    extent = _whole(extent) if isinstance(extent, Entry) else extent
+    if extent.frames < frames:
+        found = f"{extent.frames} frames" + (f" from frame {extent.start}" if extent.start else "")
+        raise bad_input(f"recording {extent.recording}", "length", found, f"a clip's {frames} or more")
+    return extent
+
+
+def random_clip(
+    extent: Entry | Clip, frames: int, rng: np.random.Generator, samples_per_frame: int | None = None
+) -> Clip:
     """A clip that starts at any frame, all with equal chance.
 
+    Args:
+        extent: a recording, or a part of one.
+        frames: length of the clip.
+        rng: draws the start.
+        samples_per_frame: of the rig, if the clip may start at any sample: for clips of audio alone.
+
     Raises:
-        AcoustillError: if the recording is shorter than the clip.
+        AcoustillError: if the extent is shorter than the clip.
     """
-    _check_length(entry, frames)
-    return Clip(entry.id, int(rng.integers(entry.frames - frames + 1)), frames)
+    extent = long_enough(extent, frames)
+    steps = 1 if samples_per_frame is None else samples_per_frame
+    start, offset = divmod(int(rng.integers((extent.frames - frames) * steps + 1)), steps)
+    return Clip(extent.recording, extent.start + start, frames, offset)
 
 
 def read_clip(
@@ -66,21 +128,28 @@ def read_clip(
         microphone: which of the stored microphones is heard.
 
     Shapes:
-        audio: (samples,) float32.
+        audio: (samples,) float32, pascal, or full scale where the sensitivity is not known.
         image: (frames, H, W, C) as stored.
         video: (frames, h, w, 3) uint8 RGB.
 
     Raises:
-        AcoustillError: if the clip does not lie inside the recording.
+        AcoustillError: if the clip does not lie inside the recording, or starts between two frames and is not of
+            audio alone.
     """
+    _check_inside(clip, recording.entry.frames, recording.folder)
+    if clip.offset and (not 0 < clip.offset < samples_per_frame or set(streams) != {"audio"}):
+        found = f"{clip.offset} samples behind a frame, with streams {list(streams)}"
+        raise bad_input(recording.folder, "start of the clip", found, "a frame, or a clip of audio alone")
     stop = clip.start + clip.frames
-    if not 0 <= clip.start < stop <= recording.entry.frames:
-        found, whole = f"frames {clip.start} to {stop}", f"within 0 to {recording.entry.frames}"
-        raise bad_input(recording.folder, "clip", found, whole)
     views: dict[str, np.ndarray] = {}
     if "audio" in streams:
-        samples = slice(clip.start * samples_per_frame, stop * samples_per_frame)
-        views["audio"] = np.array(recording.audio[microphone, samples])
+        first = clip.start * samples_per_frame + clip.offset
+        rows = slice(microphone, microphone + 1)
+        heard = recording.signals(first, first + clip.frames * samples_per_frame, rows)
+        if heard.shape != (1, clip.frames * samples_per_frame):
+            found = f"{heard.shape[0]} x {heard.shape[1]} samples of microphone {microphone}"
+            raise bad_input(recording.folder, "audio", found, f"1 x {clip.frames * samples_per_frame}")
+        views["audio"] = heard[0]
     if "image" in streams:
         views["image"] = np.array(recording.image[clip.start : stop])
     if "video" in streams:
@@ -94,18 +163,23 @@ def audible(recording: Recording, rig: Rig) -> list[int]:
     Raises:
         AcoustillError: if there is none.
     """
-    stated = recording.sidecar.files["audio"].microphones or tuple(range(recording.audio.shape[0]))
+    file = recording.sidecar.files.get("audio")
+    stated = () if file is None else file.microphones or tuple(range(file.shape[0]))
     rows = [row for row, microphone in enumerate(stated) if microphone not in rig.broken]
     if not rows:
         raise bad_input(f"recording {recording.entry.id}", "microphones", list(stated), "one that is not broken")
     return rows
 
 
-def all_clips(archive: Archive, recordings: Sequence[str], frames: int) -> list[Clip]:
-    """The regular clips of several recordings, in order."""
-    return [clip for recording in recordings for clip in regular_clips(archive.entries[recording], frames)]
+def all_clips(archive: Archive, parts: Iterable[str | Clip], frames: int) -> list[Clip]:
+    """The regular clips of several recordings, or parts of recordings, in order."""
+    return [clip for extent in extents_of(archive, parts) for clip in regular_clips(extent, frames)]
 
 
-def _check_length(entry: Entry, frames: int) -> None:
-    if entry.frames < frames:
-        raise bad_input(f"recording {entry.id}", "length", f"{entry.frames} frames", f"a clip's {frames} or more")
+def _whole(entry: Entry) -> Clip:
+    return Clip(entry.id, 0, entry.frames)
+
+
+def _check_inside(clip: Clip, frames: int, where: object) -> None:
+    if not 0 <= clip.start < clip.start + clip.frames <= clip.stop <= frames:
+        raise bad_input(where, "clip", f"frames {clip.start} to {clip.stop}", f"within 0 to {frames}")

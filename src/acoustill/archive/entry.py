@@ -5,10 +5,13 @@ An archive is a folder:
     archive.json                    format, version, image specification, image grid
     rig.yaml                        the rig that made the recordings
     manifest.jsonl                  one Entry a line, sorted by id
-    recordings/<id>/recording.json  the Sidecar: the Entry, its streams with hashes, provenance
-    recordings/<id>/audio.npy       (microphones, samples) float32, pascal
+    set-aside.jsonl                 what an import could not take, and why; missing if it took all
+    recordings/<id>/recording.json  the Sidecar: the Entry, its streams with hashes, notes, provenance
+    recordings/<id>/audio.npy       (microphones, samples) float32, or integers with a scale
     recordings/<id>/image.npy       (frames, H, W, C) float16 (MFCC) or float32 (energies, which can be tiny)
-    recordings/<id>/video.jpegs     JPEG files one after the other; where each begins is in the sidecar
+    recordings/<id>/video.jpegs     JPEG or PNG files one after the other; where each begins is in the sidecar
+
+A recording holds any of the three streams, at least one.
 
 Arrays are plain `.npy` files: memory maps are the fastest store measured for random crops, are safe under
 forked workers, and open in any tool.
@@ -18,10 +21,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
 FORMAT = "acoustill-archive"
-VERSION = 1
+VERSION = 2  # 1 had neither integer audio, nor PNG frames, nor notes
+READABLE = (1, 2)
 STREAMS = ("audio", "image", "video")
 
 StreamName = Literal["audio", "image", "video"]
@@ -40,7 +44,7 @@ class Entry(BaseModel):
         columns: further columns of the user's own, such as the fold of a published split.
         frames: length in video frames; audio holds `samples_per_frame` samples for each.
         streams: what is there of audio, image and video.
-        content: hash of the audio, by which equal recordings are found.
+        content: hash of the audio, or of the first stream there is, by which equal recordings are found.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -51,7 +55,7 @@ class Entry(BaseModel):
     subject: str | None = None
     columns: dict[str, str | int | float | None] = {}
     frames: int = Field(ge=1)
-    streams: tuple[StreamName, ...]
+    streams: tuple[StreamName, ...] = Field(min_length=1)
     content: Hash
 
 
@@ -64,17 +68,19 @@ class StreamFile(BaseModel):
         dtype: of the array.
         sha256: of the file.
         microphones: channels of the rig that an audio stream holds.
-        offsets: where each JPEG of a video begins, and where the last ends.
+        scale: what a stored sample of audio is multiplied by, to pascal or full scale.
+        offsets: where each frame of a video begins, and where the last ends.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    shape: tuple[int, ...]
-    dtype: str
+    shape: tuple[NonNegativeInt, ...]
+    dtype: Literal["float16", "float32", "int16", "int32", "uint8"]
     sha256: Hash
-    microphones: tuple[int, ...] | None = None
-    offsets: tuple[int, ...] | None = None
+    microphones: tuple[NonNegativeInt, ...] | None = None
+    scale: float = Field(default=1.0, gt=0)
+    offsets: tuple[NonNegativeInt, ...] | None = None
 
 
 class Sidecar(BaseModel):
@@ -83,6 +89,7 @@ class Sidecar(BaseModel):
     Attributes:
         entry: the line of the manifest.
         files: of each stream.
+        notes: what was mended while the recording was imported.
         provenance: where the recording came from, as its maker wrote it.
     """
 
@@ -90,4 +97,5 @@ class Sidecar(BaseModel):
 
     entry: Entry
     files: dict[StreamName, StreamFile]
+    notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = {}

@@ -4,199 +4,254 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import combinations
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.entry import Entry
+from acoustill.archive.paper_chunks import split_paper_chunks
+from acoustill.archive.splits import LABELLED_SIDES, Split
 from acoustill.errors import AcoustillError, bad_input
+
+SIDE_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
 
 class Protocol(BaseModel):
-    """How recordings are split. Every rule keeps a recording whole.
+    """How recordings are split. Every rule but `paper-chunks` keeps a recording whole.
 
     Attributes:
         name: `recordings` (random, each class alike in every fold), `subjects` (no subject on two sides),
             `scenarios` (one scenario is only tested, and no subject of it is trained on where subjects are
             known), `scenarios-and-subjects` (test subjects are never trained on and are tested in every
-            scenario, one of which is never trained on), `fixed` (folds of a column, as published).
+            scenario, one of which is never trained on), `fixed` (folds or sides of a column, as published),
+            `paper-chunks` (the paper's 80/10/10 split of 10-s chunks, which leaks: for comparison only).
         fold: which fold is tested; the next one is validated.
         folds: in how many parts recordings or subjects are dealt.
         held_out: the scenario that is never trained on.
-        column: the column that `fixed` splits by.
-        seed: of the shuffle before dealing.
+        column: the column that `fixed` splits by; it holds the number or name of a fold, or train, validation and
+            test.
+        seed: of the shuffle before dealing; that of `paper-chunks` is the paper's.
+        scenario: the one that `paper-chunks` takes its recordings from; None takes all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Literal["recordings", "subjects", "scenarios", "scenarios-and-subjects", "fixed"]
+    name: Literal["recordings", "subjects", "scenarios", "scenarios-and-subjects", "fixed", "paper-chunks"]
     fold: int = Field(default=0, ge=0)
     folds: int = Field(default=3, ge=3)
     held_out: str | None = None
     column: str = "fold"
     seed: int = 0
+    scenario: str | None = None
 
-
-@dataclass(frozen=True)
-class Split:
-    """Recordings by what they are used for.
-
-    Attributes:
-        train: labelled, to learn from.
-        validation: labelled, to choose by.
-        test: labelled, to report on.
-        unlabelled: recordings without a label, for the teacher to label.
-    """
-
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
-    unlabelled: tuple[str, ...] = ()
-
-    def check(self, archive: Archive) -> None:
-        """Refuses a split that leaks or in which a class is missing.
-
-        Raises:
-            AcoustillError: if a recording is not in the archive; if one, or two of equal audio, stand on two
-                sides; if a side is empty; or if a class of the archive's labels is not on each labelled side.
-        """
-        sides = {name: getattr(self, name) for name in ("train", "validation", "test", "unlabelled")}
-        for recording in {recording for side in sides.values() for recording in side} - set(archive.entries):
-            raise AcoustillError(f"{archive.path}: there is no recording {recording!r}")
-        for (one, first), (other, second) in combinations(sides.items(), 2):
-            shared = sorted(set(first) & set(second))
-            if shared:
-                raise AcoustillError(f"{archive.path}: recording {shared[0]} is in both {one} and {other}")
-            contents = {archive.entries[recording].content: recording for recording in first}
-            for recording in second:
-                twin = contents.get(archive.entries[recording].content)
-                if twin is not None:
-                    raise AcoustillError(
-                        f"{archive.path}: {twin} of {one} and {recording} of {other} hold the same audio"
-                    )
-        for name in ("train", "validation", "test"):
-            labels = {archive.entries[recording].label for recording in sides[name]}
-            missing = sorted(set(archive.classes) - labels)
-            if missing:
-                raise AcoustillError(
-                    f"{archive.path}: no recording of class {missing[0]!r} in {name}; "
-                    "use fewer folds or add recordings of it"
-                )
+    @model_validator(mode="after")
+    def _only_for_paper_chunks(self) -> Protocol:
+        if self.scenario is not None and self.name != "paper-chunks":
+            raise ValueError("scenario is for paper-chunks alone; held_out names the one that is never trained on")
+        return self
 
 
 def split_archive(archive: Archive, protocol: Protocol) -> Split:
     """Splits an archive and checks the result.
 
     Unlabelled recordings of a subject that is validated or tested are left out: with real sounds, they may be
-    the very sound of a test clip, played elsewhere. So are those of a scenario that is held out.
+    the very sound of a test clip, played elsewhere. So are those of a scenario that is held out, and those that
+    the column of `fixed` puts on a side that is validated or tested.
 
     Raises:
-        AcoustillError: if the archive lacks what the protocol goes by, or the split fails `Split.check`.
+        AcoustillError: if the archive lacks what the protocol goes by, a class is missing in a fold, or the split
+            fails `Split.check`.
     """
     labelled = [entry for entry in archive.entries.values() if entry.label is not None]
     if not labelled:
         raise AcoustillError(f"{archive.path}: no recording is labelled")
-    side_of = _RULES[protocol.name](archive, labelled, protocol)
+    if protocol.name == "paper-chunks":
+        _check_fold(archive, protocol, 1)
+        dealing = None
+        split = split_paper_chunks(archive, labelled, protocol.scenario)
+    else:
+        dealing = _RULES[protocol.name](archive, labelled, protocol)
+        _refuse_folds_without_a_class(archive, labelled, dealing, protocol)
+        split = _sides(labelled, dealing, protocol.fold)
+    split = replace(split, unlabelled=_unlabelled(archive, protocol, split, dealing))
+    split.check(archive)
+    return split
+
+
+class _Dealing(NamedTuple):
+    """How a protocol deals recordings.
+
+    Attributes:
+        folds: how many there are.
+        side_of: the side of a recording when a fold is tested; `unused` if on none.
+        remedy: what to do if a fold lacks a class.
+    """
+
+    folds: int
+    side_of: Callable[[Entry, int], str]
+    remedy: str
+
+
+def _sides(labelled: Sequence[Entry], dealing: _Dealing, fold: int) -> Split:
     sides: dict[str, list[str]] = defaultdict(list)
     for entry in labelled:
-        sides[side_of(entry)].append(entry.id)
-    held = [archive.entries[recording] for side in ("validation", "test") for recording in sides[side]]
+        sides[dealing.side_of(entry, fold)].append(entry.id)
+    train, validation, test = (tuple(sides[side]) for side in LABELLED_SIDES)
+    return Split(train, validation, test)
+
+
+def _refuse_folds_without_a_class(
+    archive: Archive, labelled: Sequence[Entry], dealing: _Dealing, protocol: Protocol
+) -> None:
+    """Refuses a dealing in which a class is missing anywhere: its folds could not all be tested.
+
+    The fold that was asked for comes first, so that a fault of it is the one that is named.
+    """
+    for turn in range(dealing.folds):
+        fold = (protocol.fold + turn) % dealing.folds
+        labels: dict[str, set[str | None]] = defaultdict(set)
+        for entry in labelled:
+            labels[dealing.side_of(entry, fold)].add(entry.label)
+        for side in LABELLED_SIDES:
+            if missing := sorted(set(archive.classes) - labels[side]):
+                where = f"{side} of fold {fold}" if dealing.folds > 1 else side
+                raise AcoustillError(
+                    f"{archive.path}: no recording of class {missing[0]!r} in {where} by protocol {protocol.name}; "
+                    f"{dealing.remedy}"
+                )
+
+
+def _unlabelled(archive: Archive, protocol: Protocol, split: Split, dealing: _Dealing | None) -> tuple[str, ...]:
+    held = [archive.entries[recording] for recording in (*split.validation, *split.test)]
     contents = {entry.content for entry in held}
     subjects = {entry.subject for entry in held} - {None}
     scenarios = {protocol.held_out} - {None}
-    unlabelled = [
+    by_column = dealing.side_of if dealing is not None and protocol.name == "fixed" else None
+    return tuple(
         entry.id
         for entry in archive.entries.values()
         if entry.label is None
         and entry.content not in contents
         and entry.subject not in subjects
         and entry.scenario not in scenarios
-    ]
-    split = Split(tuple(sides["train"]), tuple(sides["validation"]), tuple(sides["test"]), tuple(unlabelled))
-    split.check(archive)
-    return split
+        and (by_column is None or by_column(entry, protocol.fold) not in ("validation", "test"))
+    )
 
 
-_SideOf = Callable[[Entry], str]
-
-
-def _side_of_fold(fold: int, protocol: Protocol, folds: int) -> str:
-    if fold == protocol.fold % folds:
+def _side_of_fold(dealt: int, tested: int, folds: int) -> str:
+    if dealt == tested % folds:
         return "test"
-    return "validation" if fold == (protocol.fold + 1) % folds else "train"
+    return "validation" if dealt == (tested + 1) % folds else "train"
 
 
-def _by_recording(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _SideOf:
+_FEWER_FOLDS = "use fewer folds or another seed, or add recordings of it"
+
+
+def _by_recording(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
+    """Deals on from scenario to scenario of a class, so that a class of as many recordings as folds is in each."""
     _check_fold(archive, protocol, protocol.folds)
     rng = np.random.default_rng(protocol.seed)
-    strata: dict[tuple[str, str], list[str]] = defaultdict(list)
+    strata: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for entry in labelled:
-        strata[str(entry.label), str(entry.scenario)].append(entry.id)
+        strata[str(entry.label)][str(entry.scenario)].append(entry.id)
     folds: dict[str, int] = {}
-    for _, members in sorted(strata.items()):
-        start = int(rng.integers(protocol.folds))
-        for position, i in enumerate(rng.permutation(len(members))):
-            folds[members[i]] = (start + position) % protocol.folds
-    return lambda entry: _side_of_fold(folds[entry.id], protocol, protocol.folds)
+    for _, scenarios in sorted(strata.items()):
+        position = int(rng.integers(protocol.folds))
+        for _, members in sorted(scenarios.items()):
+            for i in rng.permutation(len(members)):
+                folds[members[i]] = position % protocol.folds
+                position += 1
+    return _Dealing(
+        protocol.folds, lambda entry, fold: _side_of_fold(folds[entry.id], fold, protocol.folds), _FEWER_FOLDS
+    )
 
 
-def _subject_folds(archive: Archive, labelled: list[Entry], protocol: Protocol) -> dict[str, int]:
+def _by_subject(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
     _check_fold(archive, protocol, protocol.folds)
     subjects = _values(archive, labelled, "subject", lambda entry: entry.subject)
     if len(subjects) < protocol.folds:
         raise bad_input(archive.path, "number of subjects", len(subjects), f"at least {protocol.folds}, the folds")
     order = np.random.default_rng(protocol.seed).permutation(len(subjects))
-    return {subjects[i]: position % protocol.folds for position, i in enumerate(order)}
+    folds = {subjects[i]: position % protocol.folds for position, i in enumerate(order)}
+    return _Dealing(
+        protocol.folds, lambda entry, fold: _side_of_fold(folds[str(entry.subject)], fold, protocol.folds), _FEWER_FOLDS
+    )
 
 
-def _by_subject(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _SideOf:
-    folds = _subject_folds(archive, labelled, protocol)
-    return lambda entry: _side_of_fold(folds[str(entry.subject)], protocol, protocol.folds)
-
-
-def _by_scenario(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _SideOf:
+def _by_scenario(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
     held_out = _held_out(archive, labelled, protocol)
-    if all(entry.subject is not None for entry in labelled):
-        inside = _by_subject(archive, labelled, protocol)
-    else:
-        inside = _by_recording(archive, labelled, protocol)
+    known = all(entry.subject is not None for entry in labelled)
+    inside = (_by_subject if known else _by_recording)(archive, labelled, protocol)
 
-    def side_of(entry: Entry) -> str:
-        side = inside(entry)
+    def side_of(entry: Entry, fold: int) -> str:
+        side = inside.side_of(entry, fold)
         if entry.scenario == held_out:
             return "test" if side == "test" else "unused"
         return "unused" if side == "test" else side
 
-    return side_of
+    return inside._replace(side_of=side_of)
 
 
-def _by_scenario_and_subject(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _SideOf:
+def _by_scenario_and_subject(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
     held_out = _held_out(archive, labelled, protocol)
     inside = _by_subject(archive, labelled, protocol)
 
-    def side_of(entry: Entry) -> str:
-        side = inside(entry)
+    def side_of(entry: Entry, fold: int) -> str:
+        side = inside.side_of(entry, fold)
         return "unused" if entry.scenario == held_out and side != "test" else side
 
-    return side_of
+    return inside._replace(side_of=side_of)
 
 
-def _by_column(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _SideOf:
-    values = _values(archive, labelled, protocol.column, lambda entry: entry.columns.get(protocol.column))
-    folds = sorted(values, key=lambda value: (int(value) if value.isdecimal() else math.inf, value))
+def _by_column(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
+    column = protocol.column
+    remedy = f"give some recordings of it another value in column {column!r}, or add recordings of it"
+    values = {text for entry in labelled if (text := _column_text(entry, column)) is not None}
+    if any(value.lower() in SIDE_NAMES for value in values):
+        if foreign := sorted(value for value in values if value.lower() not in SIDE_NAMES):
+            expected = f"folds alone, or sides alone ({', '.join(SIDE_NAMES)})"
+            raise bad_input(archive.path, f"column {column!r}", f"{foreign[0]!r} beside names of sides", expected)
+        _check_fold(archive, protocol, 1)
+
+        def named_side(entry: Entry, _: int) -> str:
+            return SIDE_NAMES.get((_column_text(entry, column) or "").lower(), "unused")
+
+        return _Dealing(1, named_side, remedy)
+    names = _values(archive, labelled, column, lambda entry: _column_text(entry, column))
+    folds = sorted(names, key=lambda value: (int(value) if value.isdecimal() else math.inf, value))
     if len(folds) < 3:
-        raise bad_input(archive.path, f"number of folds in column {protocol.column!r}", len(folds), "at least 3")
+        raise bad_input(archive.path, f"number of folds in column {column!r}", len(folds), "at least 3")
     _check_fold(archive, protocol, len(folds))
     numbers = {value: number for number, value in enumerate(folds)}
-    return lambda entry: _side_of_fold(numbers[str(entry.columns[protocol.column])], protocol, len(folds))
+
+    def side_of(entry: Entry, fold: int) -> str:
+        number = numbers.get(_column_text(entry, column) or "")
+        return "unused" if number is None else _side_of_fold(number, fold, len(folds))
+
+    return _Dealing(len(folds), side_of, remedy)
 
 
-_RULES: dict[str, Callable[[Archive, list[Entry], Protocol], _SideOf]] = {
+def _column_text(entry: Entry, column: str) -> str | None:
+    """The value of a column as text, whole numbers in one way only; None if there is none."""
+    value = entry.columns.get(column)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip() or None if value is not None else None
+
+
+_RULES: dict[str, Callable[[Archive, list[Entry], Protocol], _Dealing]] = {
     "recordings": _by_recording,
     "subjects": _by_subject,
     "scenarios": _by_scenario,
@@ -226,4 +281,5 @@ def _held_out(archive: Archive, labelled: list[Entry], protocol: Protocol) -> st
 
 def _check_fold(archive: Archive, protocol: Protocol, folds: int) -> None:
     if protocol.fold >= folds:
-        raise bad_input(archive.path, "protocol.fold", protocol.fold, f"0 to {folds - 1}")
+        expected = f"0 to {folds - 1}" if folds > 1 else "0, for there is one split only"
+        raise bad_input(archive.path, "protocol.fold", protocol.fold, expected)

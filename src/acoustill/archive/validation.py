@@ -1,97 +1,122 @@
-"""Checking that an archive holds what it says."""
+"""Checking that an archive holds what it says.
+
+Each recording is checked by itself (`recording_check`, `soundness`, `synchrony_check`), in as many processes as are
+given; here they are compared with each other, and folders with the manifest. Of an archive that is far away, every
+file is fetched into the local cache, and folders that the manifest does not name are not looked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from acoustill.archive.archive import Archive, Recording
-from acoustill.archive.entry import Entry, StreamFile
+from acoustill.archive.archive import Archive
+from acoustill.archive.entry import Entry
+from acoustill.archive.problem import KINDS, Problem
+from acoustill.archive.recording_check import CheckedRecording, check_recording, left_behind
 from acoustill.errors import AcoustillError
-from acoustill.files import file_hash
-from acoustill.rig.rig import Rig
+from acoustill.jobs import collect_jobs
+
+__all__ = ["KINDS", "Problem", "validate_archive"]
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with a recording.
-
-    Attributes:
-        recording: its id.
-        what: the complaint, in words.
-    """
-
-    recording: str
-    what: str
-
-
-def validate_archive(path: str | Path, advance: Callable[[], None] = lambda: None) -> list[Problem]:
+def validate_archive(path: str | Path, jobs: int = 1, advance: Callable[[], None] = lambda: None) -> list[Problem]:
     """Reads every file of an archive and lists what is wrong: an empty list is a sound archive.
 
-    Checked are hashes, shapes, lengths, samples and image values that are not finite, silence, broken JPEG
-    frames, recordings that the manifest and the folder do not both have, and equal audio in two recordings.
+    What is looked for is in `KINDS`.
 
     Args:
-        path: the archive's folder.
+        path: see `Archive`.
+        jobs: number of processes; they change nothing in the result.
         advance: called after each recording.
 
     Raises:
-        AcoustillError: if there is no archive or its manifest cannot be read.
+        AcoustillError: if there is no archive, or its header, rig or manifest cannot be read.
     """
     archive = Archive(path)
-    rig = archive.rig
-    problems: list[Problem] = []
-    seen: dict[str, str] = {}
-    for entry in archive.entries.values():
-        try:
-            problems += [Problem(entry.id, what) for what in _problems(archive[entry.id], entry, rig)]
-        except AcoustillError as error:
-            problems.append(Problem(entry.id, str(error)))
-        twin = seen.setdefault(entry.content, entry.id)
-        if twin != entry.id:
-            problems.append(Problem(entry.id, f"its audio is that of {twin}"))
-        advance()
-    folders = {folder.name for folder in (archive.path / "recordings").glob("[!.]*")}
-    problems += [Problem(name, "its folder is not in the manifest") for name in sorted(folders - set(archive.entries))]
-    return problems
+    _, header = archive.rig, archive.image_header  # both, so that what cannot be read is refused before the work
+    ids = list(archive.entries)
+    jobs = max(1, min(jobs, len(ids)))
+    work = (
+        functools.partial(check_recording, archive)
+        if jobs == 1
+        else functools.partial(_check_in_worker, path, archive.id)
+    )
+    done, aside = collect_jobs(work, ids, ids, jobs, advance)
+    checked = {ids[index]: done[index] for index in sorted(done)}
+    problems = {recording: list(checked[recording].problems) if recording in checked else [] for recording in ids}
+    for one in aside:
+        problems[one.name].append(Problem(one.name, "missing", f"cannot be read: {one.why}"))
+    if header is not None and header.grid is None:
+        for problem in _other_image_shapes(checked):
+            problems[problem.recording].append(problem)
+    for problem in _duplicates(archive.entries, checked):
+        problems[problem.recording].append(problem)
+    local = isinstance(path, Path) or "://" not in path
+    strays = _strays(archive) if local else ()
+    return [*(problem for recording in ids for problem in problems[recording]), *strays]
 
 
-def _problems(recording: Recording, entry: Entry, rig: Rig) -> Iterator[str]:
-    if recording.entry != entry:
-        yield "its sidecar and the manifest differ"
-    files = recording.sidecar.files
-    if set(files) != set(entry.streams) or ("audio" in files and files["audio"].sha256 != entry.content):
-        yield "its streams are not those that the manifest states"
-    for stream, stated in files.items():
-        path = recording.folder / stated.file
-        if not path.is_file():
-            yield f"{path.name} is missing"
-            return
-        if file_hash(path) != stated.sha256:
-            yield f"{path.name} was changed: its hash is not the one of the sidecar"
-            return
-        if stream == "audio":
-            yield from _audio_problems(recording.audio, entry.frames * rig.samples_per_frame, stated, rig)
-        elif stated.shape[:1] != (entry.frames,):
-            yield f"{path.name} is of shape {stated.shape}, expected {entry.frames} frames"
-        elif stream == "image" and not np.isfinite(recording.image).all():
-            yield "an acoustic image is not finite"
-        elif stream == "video":
-            shapes = {recording.frame(index).shape for index in range(entry.frames)}
-            if shapes != {stated.shape[1:]}:
-                yield f"video frames are of shape {sorted(shapes)}, expected {stated.shape[1:]}"
+@functools.lru_cache(maxsize=1)
+def _opened(path: str | Path, archive_id: str) -> Archive:
+    """The archive, opened once in a process."""
+    archive = Archive(path)
+    if archive.id != archive_id:
+        raise AcoustillError(f"{path}: the archive was changed while it was checked")
+    return archive
 
 
-def _audio_problems(audio: np.ndarray, samples: int, stated: StreamFile, rig: Rig) -> Iterator[str]:
-    if audio.ndim != 2 or audio.shape[1] != samples:
-        yield f"audio is of shape {audio.shape}, expected {samples} samples of each microphone"
+def _check_in_worker(path: str | Path, archive_id: str, recording: str) -> CheckedRecording:
+    return check_recording(_opened(path, archive_id), recording)
+
+
+def _other_image_shapes(checked: Mapping[str, CheckedRecording]) -> Iterator[Problem]:
+    """Recordings whose images are not like most; the grid says what they should be where there is one."""
+    shapes = {recording: one.image_shape for recording, one in checked.items() if one.image_shape is not None}
+    if not shapes:
         return
-    if not np.isfinite(audio).all():
-        yield "audio holds samples that are not finite"
-    microphones = stated.microphones or range(len(audio))
-    for microphone, signal in zip(microphones, audio, strict=False):
-        if not signal.any() and microphone not in rig.broken:
-            yield f"microphone {microphone} is silent"
+    usual = Counter(shapes.values()).most_common(1)[0][0]
+    for recording, shape in shapes.items():
+        if shape != usual:
+            found, expected = (" x ".join(map(str, one)) for one in (shape, usual))
+            yield Problem(recording, "shape", f"its acoustic images are {found}, those of most recordings {expected}")
+
+
+def _duplicates(entries: Mapping[str, Entry], checked: Mapping[str, CheckedRecording]) -> Iterator[Problem]:
+    """Recordings that share a stream with an earlier one, once for each earlier one.
+
+    Streams that tell nothing are left out: silent audio, images of one value, and videos all of whose frames are the
+    same picture, black or not: two takes of an empty scene by a camera without noise are not one take.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    for recording, one in checked.items():
+        twins: dict[str, list[str]] = {}
+        for stream, content in one.contents.items():
+            twin = seen.setdefault((stream, content), recording)
+            if twin != recording:
+                twins.setdefault(twin, []).append("acoustic images" if stream == "image" else stream)
+        for twin, streams in twins.items():
+            verb = "are those" if len(streams) > 1 or streams[0].endswith("s") else "is that"
+            names = " and ".join(", ".join(part) for part in (streams[:-1], streams[-1:]) if part)
+            here, there = (
+                "no label" if entries[one].label is None else repr(entries[one].label) for one in (recording, twin)
+            )
+            differ = "" if here == there else f" ({here} here, {there} there)"
+            yield Problem(recording, "duplicate", f"its {names} {verb} of {twin}{differ}")
+
+
+def _strays(archive: Archive) -> Iterator[Problem]:
+    """What lies beside the recordings of the manifest."""
+    for name in left_behind(archive.path):
+        yield Problem(name, "manifest", "was left behind when something was interrupted; remove it")
+    folder = archive.path / "recordings"
+    if not folder.is_dir():
+        return
+    for name in left_behind(folder):
+        yield Problem(name, "manifest", "was left behind when a writer was interrupted; remove it")
+    for path in sorted(folder.glob("[!.]*")):
+        if path.name not in archive.entries and not path.name.endswith(".part"):
+            kind = "folder" if path.is_dir() else "file"
+            yield Problem(path.name, "manifest", f"its {kind} is not in the manifest")

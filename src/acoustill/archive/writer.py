@@ -1,34 +1,36 @@
-"""Writing an archive: one writer a recording, nothing half there."""
+"""Writing an archive: one writer a recording, nothing half there, in bounded memory."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import simplejpeg
 from pydantic import ValidationError
 
-from acoustill.archive.archive import Recording, read_header
+from acoustill.archive.archive import MANIFEST, ImageHeader, read_header
+from acoustill.archive.array_writer import ArrayWriter
 from acoustill.archive.entry import FORMAT, STREAMS, VERSION, Entry, Sidecar, StreamFile
+from acoustill.archive.pictures import decode_picture, encode_picture
+from acoustill.archive.recording import Recording
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.files import file_hash, first_problem, replacing_folder, write_json, write_json_lines, write_text
-from acoustill.imaging.grid import Grid
-from acoustill.imaging.specification import ImageSpecification
+from acoustill.files import first_problem, read_json, replacing_folder, write_json, write_json_lines, write_text
+from acoustill.jobs import SetAside
 from acoustill.rig.file import rig_to_text
 from acoustill.rig.rig import Rig
 from acoustill.version import __version__
 
 JPEG_QUALITY = 85
+AUDIO_TYPES = (np.dtype(np.float32), np.dtype(np.int16), np.dtype(np.int32))
+IMAGE_TYPES = (np.dtype(np.float16), np.dtype(np.float32))
 
 
 def create_archive(
-    path: str | Path,
-    rig: Rig,
-    image: tuple[ImageSpecification, Grid] | None = None,
-    maker: dict[str, Any] | None = None,
+    path: str | Path, rig: Rig, image: ImageHeader | None = None, maker: dict[str, Any] | None = None
 ) -> None:
     """Starts an archive, or goes on with one that was started in the same way.
 
@@ -42,25 +44,257 @@ def create_archive(
         AcoustillError: if the folder holds something else, or an archive made in another way.
     """
     path = Path(path)
+    points = None if image is None or image.grid is None else image.grid.points_m.round(6).tolist()
     header = {
         "format": FORMAT,
         "version": VERSION,
         "created_by": f"acoustill {__version__}",
         "maker": maker or {},
-        "image": image and {"specification": image[0].to_json(), "grid_m": image[1].points_m.round(6).tolist()},
+        "image": image and {"specification": image.specification.to_json(), "grid_m": points},
     }
     rig_text = rig_to_text(rig)
-    if path.exists() and any(path.iterdir()):
+    recordings = path / "recordings"
+    if (path / "archive.json").is_file() or not _is_a_start(path):
         old = read_header(path)
         same_rig = (path / "rig.yaml").read_text(encoding="utf-8") == rig_text
         if old != header or not same_rig:
             raise AcoustillError(f"{path}: an archive made with other settings is there; give another folder")
-        for unfinished in (path / "recordings").glob(".*.part"):
+        for unfinished in recordings.glob(".*.part"):
             shutil.rmtree(unfinished)
         return
-    (path / "recordings").mkdir(parents=True, exist_ok=True)
+    recordings.mkdir(parents=True, exist_ok=True)
     write_text(path / "rig.yaml", rig_text)
-    write_json(path / "archive.json", header)
+    write_json(path / "archive.json", header)  # the last: an archive without it was never started
+
+
+def _is_a_start(path: Path) -> bool:
+    """Whether a folder is missing, empty, or holds only what a start that was interrupted can have left."""
+    if not path.is_dir():
+        return True
+    left = {entry.name for entry in path.iterdir() if not entry.name.endswith(".part")}
+    return left <= {"recordings", "rig.yaml"} and not any(path.glob("recordings/*"))
+
+
+@contextmanager
+def writing_recording(
+    archive: Path,
+    recording: str,
+    samples_per_frame: int,
+    *,
+    label: str | None = None,
+    scenario: str | None = None,
+    subject: str | None = None,
+    columns: dict[str, str | int | float | None] | None = None,
+    provenance: dict[str, Any] | None = None,
+) -> Iterator[RecordingWriter]:
+    """Writes one recording, whole or not at all, while its streams come.
+
+    Args:
+        archive: its folder.
+        recording: its id.
+        samples_per_frame: of the rig.
+        label: see `Entry`, as are the next three.
+        scenario: where.
+        subject: who.
+        columns: of the user's own.
+        provenance: where the recording came from.
+
+    Raises:
+        AcoustillError: if the id or a label is not one that the manifest takes, a stream is not whole, or streams do
+            not hold the same number of frames.
+    """
+    try:
+        entry = Entry(
+            id=recording,
+            label=label,
+            scenario=scenario,
+            subject=subject,
+            columns=columns or {},
+            frames=1,
+            streams=STREAMS,  # type: ignore[arg-type]
+            content="0" * 64,
+        )
+    except ValidationError as error:
+        raise AcoustillError(f"recording {recording!r}: {first_problem(error)}") from error
+    with replacing_folder(archive / "recordings" / recording) as folder:
+        writer = RecordingWriter(folder, recording, samples_per_frame, provenance or {})
+        try:
+            yield writer
+        except BaseException:
+            writer.abandon()
+            raise
+        files, frames = writer.finish()
+        streams = tuple(name for name in STREAMS if name in files)
+        entry = entry.model_copy(update={"frames": frames, "streams": streams, "content": files[streams[0]].sha256})
+        sidecar = Sidecar(entry=entry, files=files, notes=tuple(writer.notes), provenance=writer.provenance)  # type: ignore[arg-type]
+        write_json(folder / "recording.json", sidecar.model_dump(mode="json", exclude_defaults=True))
+
+
+class RecordingWriter:
+    """Takes the streams of one recording, block by block; see `writing_recording`.
+
+    Attributes:
+        notes: what was mended.
+        provenance: where the recording came from.
+    """
+
+    def __init__(self, folder: Path, recording: str, samples_per_frame: int, provenance: dict[str, Any]) -> None:
+        self.notes: list[str] = []
+        self.provenance = dict(provenance)
+        self._folder, self._recording, self._samples_per_frame = folder, recording, samples_per_frame
+        self._audio: tuple[ArrayWriter, tuple[int, ...], float] | None = None
+        self._image: ArrayWriter | None = None
+        self._video: FrameWriter | None = None
+
+    def audio(
+        self, microphones: Sequence[int], samples: int, dtype: np.dtype | type = np.float32, scale: float = 1.0
+    ) -> ArrayWriter:
+        """Starts the audio; its blocks go to `append_columns`.
+
+        Args:
+            microphones: which channels of the rig come.
+            samples: of each.
+            dtype: float32, int16 or int32.
+            scale: what a value is multiplied by, to pascal or full scale.
+
+        Raises:
+            AcoustillError: if there are no samples.
+        """
+        assert np.dtype(dtype) in AUDIO_TYPES
+        if samples < 1 or not len(microphones):
+            raise bad_input(self._recording, "audio", f"{len(microphones)} channels of {samples} samples", "some")
+        writer = ArrayWriter(self._folder / "audio.npy", (len(microphones), samples), dtype)
+        self._audio = writer, tuple(int(one) for one in microphones), float(scale)
+        return writer
+
+    def image(self, frames: int, shape: tuple[int, int, int], dtype: np.dtype | type = np.float32) -> ArrayWriter:
+        """Starts the acoustic images; blocks of frames go to `append`.
+
+        Args:
+            frames: how many will come.
+            shape: (H, W, C).
+            dtype: float16 or float32.
+        """
+        assert np.dtype(dtype) in IMAGE_TYPES
+        self._image = ArrayWriter(self._folder / "image.npy", (frames, *shape), dtype)
+        return self._image
+
+    def video(self) -> FrameWriter:
+        """Starts the video."""
+        self._video = FrameWriter(self._folder / "video.jpegs", self._recording)
+        return self._video
+
+    def note(self, text: str) -> None:
+        """Says what was mended, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def abandon(self) -> None:
+        """Closes the files; the folder goes."""
+        for writer in (self._audio and self._audio[0], self._image, self._video):
+            if writer is not None:
+                writer.close()
+
+    def finish(self) -> tuple[dict[str, StreamFile], int]:
+        """What the sidecar says of each stream, and the length in frames.
+
+        Raises:
+            AcoustillError: if a stream is not whole or of another length, or there is none.
+        """
+        self.abandon()
+        files: dict[str, StreamFile] = {}
+        frames: dict[str, int] = {}
+        if self._audio is not None:
+            writer, microphones, scale = self._audio
+            files["audio"] = _described(writer, self._recording, microphones=microphones, scale=scale)
+            frames["audio"] = writer.shape[1] // self._samples_per_frame
+        if self._image is not None:
+            files["image"] = _described(self._image, self._recording)
+            frames["image"] = self._image.shape[0]
+        if self._video is not None:
+            files["video"] = self._video.described()
+            frames["video"] = len(self._video)
+        if not frames or min(frames.values()) < 1:
+            raise bad_input(self._recording, "frames", frames or "no stream", "at least one frame of a stream")
+        if len(set(frames.values())) > 1:
+            counts = ", ".join(f"{stream} {count}" for stream, count in frames.items())
+            raise bad_input(self._recording, "number of frames", counts, "the same in every stream")
+        return files, min(frames.values())
+
+
+class FrameWriter:
+    """The frames of a video, each a picture of its own, one after the other in one file."""
+
+    def __init__(self, path: Path, recording: str) -> None:
+        self._path, self._recording = path, recording
+        self._file = path.open("wb")
+        self._hash = hashlib.sha256()
+        self._offsets = [0]
+        self._shape: tuple[int, ...] = (0, 0, 3)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def append(self, rgb: np.ndarray, quality: int | None = JPEG_QUALITY) -> None:
+        """The next frame.
+
+        Args:
+            rgb: its pixels.
+            quality: of a JPEG, from 1 to 100; None keeps every bit in a PNG, which takes five times the disk.
+
+        Shapes:
+            rgb: (h, w, 3) uint8.
+
+        Raises:
+            AcoustillError: if it is of another size than the frames before.
+        """
+        self._check(rgb.shape)
+        self._write(encode_picture(rgb, quality))
+
+    def append_encoded(self, picture: bytes) -> None:
+        """The next frame, a JPEG or PNG file that is kept as it is.
+
+        Raises:
+            AcoustillError: if it is broken or of another size than the frames before.
+        """
+        self._check(decode_picture(picture, f"frame {len(self)} of the video").shape)
+        self._write(picture)
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        if len(self) == 0:
+            self._shape = shape
+        elif shape != self._shape:
+            raise bad_input(self._recording, f"shape of video frame {len(self)}", shape, f"{self._shape}, as before")
+
+    def _write(self, picture: bytes) -> None:
+        self._file.write(picture)
+        self._hash.update(picture)
+        self._offsets.append(self._offsets[-1] + len(picture))
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._file.close()
+
+    def described(self) -> StreamFile:
+        """What the sidecar says of the video."""
+        return StreamFile(
+            file=self._path.name,
+            shape=(len(self), *self._shape),
+            dtype="uint8",
+            sha256=self._hash.hexdigest(),
+            offsets=tuple(self._offsets),
+        )
+
+
+def _described(writer: ArrayWriter, recording: str, **more: Any) -> StreamFile:
+    name = writer.path.stem
+    if not writer.whole:
+        raise AcoustillError(f"{recording}: the {name} ended before its {writer.shape} values had come")
+    if not writer.finite:
+        found = "not finite"
+        raise bad_input(recording, name, found, "finite values; float16 holds them up to 65504")
+    dtype = str(writer.dtype)
+    return StreamFile(file=writer.path.name, shape=writer.shape, dtype=dtype, sha256=writer.sha256(), **more)  # type: ignore[arg-type]
 
 
 def write_recording(
@@ -68,8 +302,8 @@ def write_recording(
     recording: str,
     *,
     frames: int,
-    audio: np.ndarray,
-    microphones: Sequence[int],
+    audio: np.ndarray | None = None,
+    microphones: Sequence[int] = (),
     image: np.ndarray | None = None,
     video: np.ndarray | None = None,
     label: str | None = None,
@@ -78,7 +312,7 @@ def write_recording(
     columns: dict[str, str | int | float | None] | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Entry:
-    """Writes one recording, whole or not at all.
+    """Writes one recording that is in memory, whole or not at all.
 
     Shapes:
         audio: (microphones, samples), a whole number of samples per frame.
@@ -86,89 +320,68 @@ def write_recording(
         video: (frames, h, w, 3) uint8 RGB.
 
     Raises:
-        AcoustillError: if the id or a label is not one that the manifest takes, streams do not hold the same
-            number of frames, or a value is not finite.
+        AcoustillError: see `writing_recording`.
     """
-    streams = {"audio": audio, "image": image, "video": video}
-    try:
-        entry = Entry(
-            id=recording,
-            label=label,
-            scenario=scenario,
-            subject=subject,
-            columns=columns or {},
-            frames=frames,
-            streams=tuple(name for name in STREAMS if streams[name] is not None),  # type: ignore[misc]
-            content="0" * 64,
-        )
-    except ValidationError as error:
-        raise AcoustillError(f"recording {recording!r}: {first_problem(error)}") from error
-    if not np.isfinite(audio).all():
-        raise bad_input(recording, "audio", "not finite", "finite samples")
-    if audio.ndim != 2 or audio.shape[0] != len(microphones) or audio.shape[1] % frames:
+    if frames < 1:
+        raise bad_input(f"recording {recording!r}", "frames", frames, "at least 1")
+    if audio is not None and (audio.ndim != 2 or audio.shape[0] != len(microphones) or audio.shape[1] % frames):
         found = f"of shape {audio.shape}"
         raise bad_input(recording, "audio", found, f"{len(microphones)} channels, {frames} whole frames")
     for name, stream in (("image", image), ("video", video)):
         if stream is not None and len(stream) != frames:
-            raise bad_input(recording, f"number of {name} frames", len(stream), f"{frames}, that of the audio")
-    if image is not None and not np.isfinite(image).all():
-        raise bad_input(recording, "image", "not finite", "finite values; float16 holds them up to 65504")
-    with replacing_folder(archive / "recordings" / recording) as folder:
-        files = {"audio": _write_array(folder, "audio", audio.astype(np.float32), tuple(microphones))}
+            raise bad_input(recording, f"number of {name} frames", len(stream), f"{frames}")
+    with writing_recording(
+        archive,
+        recording,
+        1 if audio is None else audio.shape[1] // frames,
+        label=label,
+        scenario=scenario,
+        subject=subject,
+        columns=columns,
+        provenance=provenance,
+    ) as writer:
+        if audio is not None:
+            kept = audio if audio.dtype in AUDIO_TYPES else audio.astype(np.float32)
+            writer.audio(microphones, audio.shape[1], kept.dtype).append_columns(kept)
         if image is not None:
-            kept = image if image.dtype == np.float16 else image.astype(np.float32)
-            files["image"] = _write_array(folder, "image", kept)
+            images = image if image.dtype == np.float16 else image.astype(np.float32)
+            writer.image(frames, image.shape[1:], images.dtype).append(images)
         if video is not None:
-            files["video"] = _write_video(folder, video)
-        entry = entry.model_copy(update={"content": files["audio"].sha256})
-        write_sidecar(folder, entry, files, provenance or {})
-    return entry
+            pictures = writer.video()
+            for frame in video:
+                pictures.append(frame)
+    return Recording(archive / "recordings" / recording).entry
 
 
-def finish_archive(path: str | Path) -> int:
+def finish_archive(path: str | Path, aside: Sequence[SetAside] = ()) -> int:
     """Writes the manifest from the sidecars; gives the number of recordings.
+
+    Args:
+        path: of the archive.
+        aside: what could not be taken, to be kept beside.
 
     Raises:
         AcoustillError: if a sidecar is broken or there is no recording.
     """
     path = Path(path)
     folders = sorted((path / "recordings").glob("[!.]*"))
-    entries = [Recording(folder).entry for folder in folders]
+    entries = [_entry(folder) for folder in folders]
     if not entries:
         raise AcoustillError(f"{path}: no recording was written")
-    write_json_lines(path / "manifest.jsonl", [entry.model_dump(mode="json") for entry in entries])
+    if aside:
+        rows = [{"name": one.name, "why": one.why} for one in aside]
+        write_json_lines(path / "set-aside.jsonl", rows)
+    else:
+        (path / "set-aside.jsonl").unlink(missing_ok=True)
+    write_json_lines(path / MANIFEST, [entry.model_dump(mode="json") for entry in entries])
     return len(entries)
 
 
-def _write_array(
-    folder: Path, stream: str, array: np.ndarray, microphones: tuple[int, ...] | None = None
-) -> StreamFile:
-    path = folder / f"{stream}.npy"
-    np.save(path, np.ascontiguousarray(array), allow_pickle=False)
-    return describe_array(path, array.shape, array.dtype, microphones)
-
-
-def describe_array(
-    path: Path, shape: tuple[int, ...], dtype: np.dtype, microphones: tuple[int, ...] | None = None
-) -> StreamFile:
-    """What the sidecar says of a `.npy` file of this shape and type that lies at `path`."""
-    return StreamFile(file=path.name, shape=shape, dtype=str(dtype), sha256=file_hash(path), microphones=microphones)
-
-
-def write_sidecar(folder: Path, entry: Entry, files: dict[str, StreamFile], provenance: dict[str, Any]) -> None:
-    """Writes what makes a folder of streams a recording."""
-    sidecar = Sidecar(entry=entry, files=files, provenance=provenance)  # type: ignore[arg-type]
-    write_json(folder / "recording.json", sidecar.model_dump(mode="json", exclude_none=True))
-
-
-def _write_video(folder: Path, video: np.ndarray) -> StreamFile:
-    path = folder / "video.jpegs"
-    offsets = [0]
-    with path.open("wb") as file:
-        for frame in video:
-            jpeg = simplejpeg.encode_jpeg(
-                np.ascontiguousarray(frame), quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="420"
-            )
-            file.write(jpeg)
-            offsets.append(offsets[-1] + len(jpeg))
-    return StreamFile(file=path.name, shape=video.shape, dtype="uint8", sha256=file_hash(path), offsets=tuple(offsets))
+def _entry(folder: Path) -> Entry:
+    """The entry of a sidecar, without the rest of it, which can be long."""
+    sidecar = folder / "recording.json"
+    content = read_json(sidecar)
+    try:
+        return Entry.model_validate(content.get("entry") if isinstance(content, dict) else content)
+    except ValidationError as error:
+        raise AcoustillError(f"{sidecar}: {first_problem(error)}") from error

@@ -18,7 +18,7 @@ app = typer.Typer(
 
 **The workflow**, one command a step:
 
-1. `simulate` recordings of a rig (or bring your own archive), check them with `validate`;
+1. `simulate` recordings of a rig, or `import` your own; check the archive with `validate`, look at it with `info`;
 2. `image` shows what a recording of any array sees: acoustic images and the strongest sources; `map` finds the
    sources of a whole recording more sharply, `overlay` shows the images over the camera's video, `listen` gives the
    sound of one place, and `calibrate` finds how the camera stands to the array;

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from acoustill.archive.archive import Recording
+from acoustill.archive.archive import ImageHeader
+from acoustill.archive.recording import Recording
+from acoustill.archive.recording_ids import recording_ids
 from acoustill.archive.writer import create_archive, finish_archive
 from acoustill.commands.arguments import band_of, bar, naming, positive_decibels, refuse_overwriting
 from acoustill.commands.image_outputs import Output, nothing, npy_output, npz_output, recording_output, video_output
-from acoustill.commands.recording_ids import recording_ids
 from acoustill.commands.setting import Setting
 from acoustill.commands.takes import BLOCK_FRAMES
 from acoustill.errors import AcoustillError, bad_input
@@ -69,7 +70,7 @@ def image_recordings(recordings: Sequence[Path], options: ImageOptions) -> tuple
     refuse_overwriting("image", options.out, [*recordings, *options.setting.inputs])
     if len(recordings) > 1 and kind not in ("folder", "nothing"):
         raise bad_input("image", "--out", f"{options.out} for {len(recordings)} recordings", "a folder")
-    ids = recording_ids(list(recordings)) if kind == "folder" else [path.name for path in recordings]
+    ids = recording_ids(list(recordings), "image") if kind == "folder" else [path.name for path in recordings]
     was_there = options.out is not None and options.out.exists()
     work = _Work(options, kind)
     summaries, aside = [], []
@@ -178,7 +179,7 @@ class _Work:
                 raise AcoustillError("image: a video shows the camera's view; give --out x.mp4 without --extent")
             return video_output(out, imager, frames)
         maker = {"command": "image"}
-        create_archive(out, imager.rig, (imager.specification, imager.grid), maker)
+        create_archive(out, imager.rig, ImageHeader(imager.specification, imager.grid), maker)
         if self._there is None:
             self._there = _imaged(out)
         with readable(path):

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from acoustill.archive.streaming import ArrayWriter, streamed_recording
+from acoustill.archive.array_writer import ArrayWriter
+from acoustill.archive.writer import writing_recording
 from acoustill.files import replacing
 from acoustill.imaging.imager import Imager, Images
 from acoustill.imaging.video.overlay_video import Sound, dark_picture, write_overlay_video
@@ -79,13 +80,7 @@ def recording_output(
     rig = imager.rig
     shape = (imager.grid.rows, imager.grid.columns, imager.channels)
     dtype = np.dtype(np.float16 if imager.specification.features == "mfcc" else np.float32)
-    with streamed_recording(
-        archive,
-        recording,
-        frames=frames,
-        samples_per_frame=rig.samples_per_frame,
-        channels=rig.channels,
-        image=(shape, dtype),
-        provenance=provenance,
-    ) as writer:
-        yield Output(writer.audio.append_columns, lambda images: writer.image.append(images.features))
+    with writing_recording(archive, recording, rig.samples_per_frame, provenance=provenance) as writer:
+        audio = writer.audio(range(rig.channels), frames * rig.samples_per_frame)
+        image = writer.image(frames, shape, dtype)
+        yield Output(audio.append_columns, lambda images: image.append(images.features))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from acoustill.archive.archive import Archive, Recording, image_grid, read_header
+from acoustill.archive.archive import Archive
 from acoustill.archive.clips import audible
+from acoustill.archive.recording import Recording
 from acoustill.commands.arguments import band_of, bar, image_size, naming, numbers, positive_metres, read_depth
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.bands import band_energy_map, lowest_resolved_hz
@@ -101,7 +102,7 @@ def open_take(command: str, path: Path, recording: str | None, rig: str | None, 
     kept = archive[recording]
     stated = kept.sidecar.files.get("audio")
     whole = stated is not None and stated.microphones == tuple(range(archive.rig.channels))
-    signals = ArraySource(kept.folder / "audio.npy", kept.audio, archive.rig.sample_rate) if whole else None
+    signals = ArraySource(kept.file("audio"), kept.audio, archive.rig.sample_rate) if whole else None
     return Take(f"{path}: recording {recording}", archive.rig, signals, kept, archive)
 
 
@@ -175,8 +176,9 @@ def look(take: Take, view: View, maps: Spool) -> Grid:
     rig, recording, archive = take.rig, take.recording, take.archive
     highest = rig.sample_rate / 2
     if take.source is None and recording is not None and archive is not None:
-        specification, grid = archive.image_specification, image_grid(read_header(archive.path))
-        if view.depth is None and specification and grid and "image" in recording.entry.streams:
+        specification, grid = archive.image_header or (None, None)
+        there = view.depth is None and "image" in recording.entry.streams
+        if there and isinstance(specification, ImageSpecification) and grid is not None:
             if view.given:
                 expected = "nothing: the archive did not keep all microphones, so its own images are shown"
                 raise bad_input(f"{view.command}: {take.name}", " and ".join(view.given), "given", expected)
@@ -281,7 +283,7 @@ def microphone_of(take: Take, channel: int | None) -> tuple[int, Iterator[np.nda
         raise bad_input(take.name, "channel to hear", channel, f"a working one that is kept: {which}")
     row = channels[channel]
     if take.source is None and recording is not None:
-        audio = recording.audio[row]
         length = BLOCK_FRAMES * rig.samples_per_frame
-        return channel, (np.asarray(audio[start : start + length]) for start in range(0, len(audio), length))
+        starts = range(0, recording.audio.shape[1], length)
+        return channel, (recording.signals(start, start + length, [row])[0] for start in starts)
     return channel, (block[row] for block in take.blocks())

@@ -17,7 +17,7 @@ from acoustill.archive.entry import Entry
 from acoustill.errors import AcoustillError
 from acoustill.evaluation.predictions import Prediction
 from acoustill.evaluation.summary import Evaluated, group_runs
-from acoustill.imaging import ImageSpecification, energy_map, overlay
+from acoustill.imaging import ForeignImages, ImageSpecification, energy_map, overlay
 
 WIDTH = 320
 LARGEST_SPAN_DB, SMALLEST_SPAN_DB = 12.0, 0.5
@@ -97,6 +97,8 @@ def gallery(evaluated: Sequence[Evaluated], archive: Archive, groups: Sequence[s
         groups: names of the groups, in the order of the captions.
     """
     specification = archive.image_specification
+    if isinstance(specification, ForeignImages):
+        specification = None  # what their values mean is not known well enough to draw levels
     tested = [archive.entries[i] for i in sorted({row.recording for one in evaluated for row in one.predictions})]
     shown = [entry for entry in tested if specification and {"image", "video"} <= set(entry.streams)]
     pictures, aside = [], []

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from torch.utils.data import DataLoader
 
-from acoustill.archive.clips import all_clips
 from acoustill.errors import AcoustillError
 from acoustill.files import first_problem, read_json_lines, write_json_lines
-from acoustill.learning.runs import Run
-from acoustill.learning.sampling import EvaluationClips
+from acoustill.learning.loading import regular_clip_loader
+from acoustill.learning.runs import Run, say_warnings
 from acoustill.models.store import load_network
 
 PREDICTIONS = "predictions.jsonl"
@@ -57,7 +54,7 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
     """Classifies every test clip of a finished run and writes `predictions.jsonl` into its folder.
 
     Teachers and students are asked about the same clips: those of the experiment's `clip_seconds`, side by
-    side, by the archive's first microphone.
+    side, by the archive's first microphone. A split that leaks is said to on the console.
 
     Args:
         folder: of the run.
@@ -69,29 +66,36 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
     run = Run(folder)
     archive = run.open_archive()
     network = load_network(run.folder)
-    clips = all_clips(archive, run.split.test, network.specification.clip_frames)
+    say_warnings(run.folder, archive, run.split)
+    specification = network.specification
+    batches = regular_clip_loader(
+        archive,
+        run.split.extents(archive, "test"),
+        network.streams,
+        specification.clip_frames / specification.frame_rate,
+        BATCH,
+        rank=0,
+        world_size=1,
+    )
     seen = {archive.entries[recording].scenario for recording in run.split.train}
-    batches = DataLoader(EvaluationClips(archive, clips, network.streams), batch_size=BATCH)
-    probabilities = []
-    for batch in batches:
-        probabilities.append(torch.softmax(network(batch["views"]), dim=1).numpy())
-        advance()
-    classes = network.specification.classes
     rows = []
-    for clip, row in zip(clips, np.concatenate(probabilities), strict=True):
-        entry = archive.entries[clip.recording]
-        rows.append(
-            Prediction(
-                recording=clip.recording,
-                start=clip.start,
-                label=str(entry.label),
-                predicted=classes[int(row.argmax())],
-                probabilities=tuple(round(float(p), 6) for p in row),
-                scenario=entry.scenario,
-                subject=entry.subject,
-                seen=entry.scenario in seen,
+    for batch in batches:
+        answers = torch.softmax(network(batch["views"]), dim=1).numpy()
+        for recording, start, row in zip(batch["recording"], batch["start"].tolist(), answers, strict=True):
+            entry = archive.entries[recording]
+            rows.append(
+                Prediction(
+                    recording=recording,
+                    start=start,
+                    label=str(entry.label),
+                    predicted=specification.classes[int(row.argmax())],
+                    probabilities=tuple(round(float(p), 6) for p in row),
+                    scenario=entry.scenario,
+                    subject=entry.subject,
+                    seen=entry.scenario in seen,
+                )
             )
-        )
+        advance()
     write_json_lines(run.folder / PREDICTIONS, [row.model_dump(mode="json") for row in rows])
     return rows
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from acoustill.archive.archive import Archive, read_header
+from acoustill.archive.archive import Archive
+from acoustill.archive.protocols import Protocol
 from acoustill.errors import AcoustillError
 from acoustill.evaluation.pictures import MOST, gallery
 from acoustill.evaluation.plots import (
@@ -42,12 +43,16 @@ class Facts:
         unseen: the scenarios that some run was tested on and not trained on.
         unlabelled_there: whether unlabelled recordings of such a scenario were used in training.
         simulated: whether the archive was made by simulation.
+        leaks: shares of the test sides whose recordings were also trained on, of the splits that leak.
+        warnings: what is wrong with those splits, in sentences.
     """
 
     new_subjects: bool
     unseen: tuple[str, ...]
     unlabelled_there: bool
     simulated: bool
+    leaks: tuple[float, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def write_report(folders: Sequence[str | Path], out: str | Path) -> dict[str, An
         "run_names": _run_names([run["folder"] for group in groups for run in group["runs"]]),
         "versions": {
             "acoustill": __version__,
-            "archive": read_header(archive.path).get("created_by", "unknown"),
+            "archive": archive.created_by,
             "python": platform.python_version(),
         },
     }
@@ -181,8 +186,22 @@ def _facts(evaluated: Sequence[Evaluated], archive: Archive) -> Facts:
         unseen |= mine
         if one.run.recipe != "labels" and one.run.experiment.distillation.unlabelled_batch:
             unlabelled_there |= bool(mine & {str(archive.entries[i].scenario) for i in one.run.split.unlabelled})
-    maker = read_header(archive.path).get("maker") or {}
-    return Facts(new_subjects, tuple(sorted(unseen)), unlabelled_there, maker.get("command") == "simulate")
+    chunked = [one.run for one in evaluated if one.run.split.chunks is not None]
+    sentences = [
+        f"{_split_name(run.experiment.protocol)}: {text}" for run in chunked for text in run.split.warnings(archive)
+    ]
+    return Facts(
+        new_subjects,
+        tuple(sorted(unseen)),
+        unlabelled_there,
+        archive.maker.get("command") == "simulate",
+        tuple(sorted({run.split.leaks for run in chunked} - {0.0})),
+        tuple(dict.fromkeys(sentences)),
+    )
+
+
+def _split_name(protocol: Protocol) -> str:
+    return protocol.name + (f" of {protocol.scenario}" if protocol.scenario else "")
 
 
 def _clips(part: str, facts: Facts) -> str:
@@ -233,9 +252,21 @@ def _verdict(groups: Sequence[Group], comparisons: Sequence[dict[str, Any]], fac
                 f"of {_counted(group[part])}."
             )
     failing = _teacher_sentences(groups, comparisons, facts)
-    if failing:
-        headline += "; the teacher was no better than its student"
-    return Verdict(headline, tone, (" ".join(sentences), *failing))
+    leak = _leak_sentences(facts)
+    headline += ", on a split that leaks" if leak else ""
+    headline += "; the teacher was no better than its student" if failing else ""
+    return Verdict(headline, tone, (*leak, " ".join(sentences), *failing))
+
+
+def _leak_sentences(facts: Facts) -> list[str]:
+    """What to say first of numbers that were measured on recordings that were trained on."""
+    if not facts.leaks:
+        return []
+    shares = " to ".join(dict.fromkeys(_percent(share) for share in (facts.leaks[0], facts.leaks[-1])))
+    return [
+        f"The split leaks: {shares} of the test chunks are of recordings that were also trained on. These numbers are "
+        "for comparison with the paper only; they say nothing of recordings that are new."
+    ]
 
 
 def _outcome(comparison: dict[str, Any]) -> str:

@@ -44,9 +44,9 @@ class Evaluated:
 
     @property
     def repetition(self) -> Key:
-        """What repetitions of one experiment differ in: seed, fold and held-out scenario."""
-        experiment = self.run.experiment
-        return experiment.seed, experiment.protocol.fold, experiment.protocol.held_out
+        """What repetitions of one experiment differ in: seed, fold, and scenario held out or used alone."""
+        protocol = self.run.experiment.protocol
+        return self.run.experiment.seed, protocol.fold, protocol.held_out, protocol.scenario
 
     @cached_property
     def settings(self) -> str:
@@ -54,6 +54,7 @@ class Evaluated:
         content = self.run.experiment.model_dump(mode="json")
         for name in ("fold", "held_out"):
             del content["protocol"][name]
+        content["protocol"]["scenario"] = content["protocol"]["scenario"] is not None
         del content["seed"], content["archive"]
         if self.run.role == "teacher":
             del content["student"], content["distillation"]
@@ -95,7 +96,8 @@ def summarise(evaluated: Sequence[Evaluated]) -> dict[str, Any]:
     """Everything that the report says, as JSON.
 
     The unit is the clip for every network; accuracy per recording (the mean of its clips' probabilities
-    decides) stands beside it. Groups are compared in pairs on equal repetitions (seed, fold, held-out
+    decides) stands beside it. `leaks` of a run is the share of its test side whose recordings it was also trained
+    on. Groups are compared in pairs on equal repetitions (seed, fold, held-out
     scenario) and clips; a clip's value is its mean over them. Holm's correction runs over all comparisons.
 
     Args:
@@ -149,6 +151,7 @@ def _run(one: Evaluated) -> dict[str, Any]:
         "seed": experiment.seed,
         "protocol": experiment.protocol.name,
         "fold": experiment.protocol.fold,
+        "leaks": round(one.run.split.leaks, 4),
         "accuracy": round(sum(row.right for row in rows) / len(rows), 4),
         "n": len(rows),
         "seconds": one.run.seconds,

@@ -1,50 +1,56 @@
-"""Pressure signals in, acoustic images out."""
+"""Pressure signals in, acoustic images out.
 
-from acoustill.imaging.beam import BeamStream, steer
-from acoustill.imaging.cross_spectral_matrix import CrossSpectra, cross_spectra
-from acoustill.imaging.grid import Grid, camera_grid, extent_grid
-from acoustill.imaging.imager import Imager, Images, ImageStream
-from acoustill.imaging.levels import energy_map
-from acoustill.imaging.localisation import Localisation, Localiser
-from acoustill.imaging.maps import MAP_METHODS, map_method
-from acoustill.imaging.peaks import Peak, find_peaks
-from acoustill.imaging.signals import check_signals, checked_blocks, open_signals, read_signals
-from acoustill.imaging.specification import ImageSpecification
-from acoustill.imaging.steering import FORMULATIONS, DelayAndSum, FilterAndSum
-from acoustill.imaging.superdirective import Superdirective
-from acoustill.imaging.track import Track, track_loudest
-from acoustill.imaging.video import OverlayStyle, overlay, write_overlay_video
+The public names below are imported when they are first used: who only reads an archive need not wait for torch.
+"""
 
-__all__ = [
-    "FORMULATIONS",
-    "MAP_METHODS",
-    "BeamStream",
-    "CrossSpectra",
-    "DelayAndSum",
-    "FilterAndSum",
-    "Grid",
-    "ImageSpecification",
-    "ImageStream",
-    "Imager",
-    "Images",
-    "Localisation",
-    "Localiser",
-    "OverlayStyle",
-    "Peak",
-    "Superdirective",
-    "Track",
-    "camera_grid",
-    "check_signals",
-    "checked_blocks",
-    "cross_spectra",
-    "energy_map",
-    "extent_grid",
-    "find_peaks",
-    "map_method",
-    "open_signals",
-    "overlay",
-    "read_signals",
-    "steer",
-    "track_loudest",
-    "write_overlay_video",
-]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "BeamStream": "acoustill.imaging.beam",
+    "CrossSpectra": "acoustill.imaging.cross_spectral_matrix",
+    "DelayAndSum": "acoustill.imaging.steering",
+    "FORMULATIONS": "acoustill.imaging.steering",
+    "FilterAndSum": "acoustill.imaging.steering",
+    "ForeignImages": "acoustill.imaging.specification",
+    "Grid": "acoustill.imaging.grid",
+    "ImageSpecification": "acoustill.imaging.specification",
+    "ImageStream": "acoustill.imaging.imager",
+    "Imager": "acoustill.imaging.imager",
+    "Images": "acoustill.imaging.imager",
+    "Localisation": "acoustill.imaging.localisation",
+    "Localiser": "acoustill.imaging.localisation",
+    "MAP_METHODS": "acoustill.imaging.maps",
+    "OverlayStyle": "acoustill.imaging.video",
+    "Peak": "acoustill.imaging.peaks",
+    "Superdirective": "acoustill.imaging.superdirective",
+    "Track": "acoustill.imaging.track",
+    "camera_grid": "acoustill.imaging.grid",
+    "check_signals": "acoustill.imaging.signals",
+    "checked_blocks": "acoustill.imaging.signals",
+    "cross_spectra": "acoustill.imaging.cross_spectral_matrix",
+    "energy_map": "acoustill.imaging.levels",
+    "extent_grid": "acoustill.imaging.grid",
+    "find_peaks": "acoustill.imaging.peaks",
+    "map_method": "acoustill.imaging.maps",
+    "open_signals": "acoustill.imaging.signals",
+    "overlay": "acoustill.imaging.video",
+    "read_signals": "acoustill.imaging.signals",
+    "steer": "acoustill.imaging.beam",
+    "track_loudest": "acoustill.imaging.track",
+    "write_overlay_video": "acoustill.imaging.video",
+}
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'acoustill.imaging' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,7 +15,7 @@ from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.grid import Grid, camera_grid
 from acoustill.imaging.mel import cepstrum_matrix
 from acoustill.imaging.paths import EnergyPath, ExactPath, SkeletonPath
-from acoustill.imaging.plans import cache_folder, skeleton_for
+from acoustill.imaging.plans import skeleton_for, skeletons_folder
 from acoustill.imaging.signals.opening import check_channels, check_shape
 from acoustill.imaging.skeleton import TIGHTEST_TOLERANCE
 from acoustill.imaging.specification import ImageSpecification
@@ -119,7 +119,7 @@ class Imager:
         direct = ExactPath(beamformer, self.energies_hz, self._workspace)
         if self.path == "exact":
             return direct
-        folder = cache_folder() if use_cache else None
+        folder = skeletons_folder() if use_cache else None
         size = self.grid.rows, self.grid.columns
         groups = skeleton_for(beamformer, *size, self.energies_hz, self.tolerance, folder)
         return SkeletonPath(groups, self.tolerance, direct, self._workspace, self._dtype)

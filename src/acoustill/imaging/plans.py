@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from acoustill.errors import AcoustillError
-from acoustill.files import replacing
+from acoustill.files import cache_folder, replacing
 from acoustill.imaging.skeleton import (
     ALLOWED,
     GROUP_BINS,
@@ -73,13 +73,9 @@ def skeleton_for(
     return groups
 
 
-def cache_folder() -> Path:
-    """Where skeletons are kept: `$ACOUSTILL_CACHE`, or `acoustill` in the user's cache folder."""
-    chosen = os.environ.get("ACOUSTILL_CACHE")
-    if chosen:
-        return Path(chosen) / "skeletons"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "acoustill" / "skeletons"
+def skeletons_folder() -> Path:
+    """Where skeletons are kept."""
+    return cache_folder() / "skeletons"
 
 
 def content_hash(content: Mapping[str, object]) -> str:

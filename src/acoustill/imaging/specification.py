@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from acoustill.errors import bad_input
 from acoustill.imaging.mel import LOWEST_HZ, mel_filterbank
-from acoustill.imaging.steering import DelayAndSum, FilterAndSum
-from acoustill.imaging.superdirective import Superdirective
 from acoustill.rig.rig import Rig
+
+if TYPE_CHECKING:
+    from acoustill.imaging.steering import FilterAndSum
 
 Features = Literal["energy", "mel", "mfcc"]
 BEAMFORMERS = ("delay-and-sum", "superdirective")
@@ -85,7 +86,37 @@ class ImageSpecification:
         """
         if self.beamformer not in BEAMFORMERS:
             raise bad_input("imager", "beamformer", repr(self.beamformer), f"one of {', '.join(BEAMFORMERS)}")
+        # Here, for they bring torch, which reading an archive need not wait for.
+        from acoustill.imaging.steering import DelayAndSum
+        from acoustill.imaging.superdirective import Superdirective
+
         place = rig.positions_m[rig.working], points_m, self.formulation, rig.speed_of_sound
         if self.beamformer == "superdirective":
             return Superdirective(*place, white_noise_gain_db=self.white_noise_gain_db)
         return DelayAndSum(*place)
+
+
+@dataclass(frozen=True)
+class ForeignImages:
+    """Acoustic images that other software formed, of which no more is known than this.
+
+    Attributes:
+        origin: whose they are, for example `AVIA`.
+        features: see `ImageSpecification`; bands and scaling are not known.
+    """
+
+    origin: str
+    features: Features = "mfcc"
+
+    def to_json(self) -> dict[str, object]:
+        """A JSON object that `ForeignImages(**object)` reads back."""
+        return asdict(self)
+
+
+def specification_from_json(content: dict[str, Any]) -> ImageSpecification | ForeignImages:
+    """What `to_json` of either kind wrote.
+
+    Raises:
+        TypeError: if it is of neither.
+    """
+    return ForeignImages(**content) if "origin" in content else ImageSpecification(**content)

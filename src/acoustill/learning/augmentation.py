@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from acoustill.imaging.specification import ImageSpecification
+from acoustill.imaging.specification import ForeignImages, ImageSpecification
 from acoustill.learning.configuration import AudioAugmentation, ImageAugmentation
 
 
@@ -31,13 +31,17 @@ def degrade_audio(audio: Tensor, sample_rate: int, how: AudioAugmentation, gener
 
 
 def vary_images(
-    images: Tensor, specification: ImageSpecification, how: ImageAugmentation, generator: torch.Generator
+    images: Tensor,
+    specification: ImageSpecification | ForeignImages,
+    how: ImageAugmentation,
+    generator: torch.Generator,
 ) -> Tensor:
     """A batch of image clips, mirrored, shifted and of another level; one draw a clip.
 
     Args:
         images: acoustic images.
-        specification: what their channels are: the level is in the first cepstral coefficient, or a factor.
+        specification: what their channels are: the level is in the first cepstral coefficient, or a factor. How
+            coefficients that other software made follow the level is not known: theirs is left as it is.
         how: what is done.
         generator: the source of randomness.
 
@@ -57,6 +61,8 @@ def vary_images(
     varied = varied.permute(0, 3, 1, 2, 4).float()
     level_db = _uniform(batch, -how.level_db, how.level_db, generator)
     if specification.features == "mfcc":
+        if isinstance(specification, ForeignImages):
+            return varied
         varied[..., 0] += (level_db * math.sqrt(specification.bands))[:, :, None, None]
         return varied
     return varied * (10 ** (level_db / 10))[:, :, None, None, None]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from acoustill.archive.paper_chunks import CHUNK_SECONDS
 from acoustill.archive.protocols import Protocol
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import first_problem
@@ -160,6 +161,12 @@ class Experiment(_Strict):
     teacher: Teacher = Teacher()
     student: Student = Student()
     distillation: Distillation = Distillation()
+
+    @model_validator(mode="after")
+    def _clips_fit_in_chunks(self) -> Experiment:
+        if self.protocol.name == "paper-chunks" and max(self.clip_seconds, self.teacher.crop_seconds) > CHUNK_SECONDS:
+            raise ValueError(f"clips of protocol paper-chunks are cut from chunks of {CHUNK_SECONDS} s")
+        return self
 
 
 def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from acoustill.imaging.specification import ImageSpecification
+from acoustill.imaging.specification import specification_from_json
 from acoustill.learning.augmentation import degrade_audio, vary_images
 from acoustill.learning.configuration import AudioAugmentation, Distillation, ImageAugmentation, Training
 from acoustill.learning.objectives import (
@@ -106,7 +106,7 @@ class Learner(lightning.LightningModule):
     def _vary_images(self, images: Tensor, generator: torch.Generator) -> Tensor:
         if not isinstance(self.augmentation, ImageAugmentation):
             return images
-        image = ImageSpecification(**(self.network.specification.image or {}))
+        image = specification_from_json(self.network.specification.image or {})
         return vary_images(images, image, self.augmentation, generator)
 
     def _loss(self, logits: Tensor, batch: dict[str, Any]) -> Tensor:

@@ -2,7 +2,7 @@
 
 config.yaml         the whole experiment
 run.json            role, recipe, seed; written last, so a run that has it is finished
-data.json           archive and its id, protocol, recordings of each side
+data.json           archive and its id, protocol, recordings of each side; for paper-chunks also their chunks
 teachers.json       teachers and the hashes of their weights; empty without distillation
 model.safetensors   weights of the best round on validation
 model.json          network, settings, specification
@@ -12,7 +12,6 @@ checkpoint/         where an interrupted training goes on; removed at the end
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -21,9 +20,11 @@ import yaml
 from pydantic import ValidationError
 
 from acoustill.archive.archive import Archive
-from acoustill.archive.protocols import Split
+from acoustill.archive.clips import Clip
+from acoustill.archive.splits import LABELLED_SIDES, SIDES, Split
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import first_problem, read_json, write_json, write_text
+from acoustill.jobs import console
 from acoustill.learning.configuration import Experiment, experiment_text
 
 Role = Literal["teacher", "student"]
@@ -53,8 +54,8 @@ class Run:
             self.experiment = Experiment.model_validate(yaml.safe_load((self.folder / "config.yaml").read_text()))
             data = read_json(self.folder / "data.json")
             self.archive_id: str = data["archive_id"]
-            self.split = Split(**{side: tuple(ids) for side, ids in data["split"].items()})
-        except (KeyError, TypeError, OSError, yaml.YAMLError) as error:
+            self.split = _read_split(data)
+        except (KeyError, TypeError, AttributeError, OSError, yaml.YAMLError) as error:
             raise AcoustillError(f"{self.folder}: not a run folder ({error!r})") from error
         except ValidationError as error:
             raise AcoustillError(f"{self.folder / 'config.yaml'}: {first_problem(error)}") from error
@@ -108,7 +109,7 @@ def start_run(
             "archive": experiment.archive,
             "archive_id": archive.id,
             "protocol": experiment.protocol.model_dump(mode="json"),
-            "split": {side: list(ids) for side, ids in asdict(split).items()},
+            **_split_json(split),
         },
     }
     text = experiment_text(experiment)
@@ -117,10 +118,40 @@ def start_run(
         same = config.read_text(encoding="utf-8") == text
         if not same or any(read_json(folder / name) != content for name, content in inputs.items()):
             raise AcoustillError(f"{folder}: holds a run of another configuration; give another folder or delete it")
-        return (folder / "run.json").is_file()
+        return is_finished(folder)
     if folder.exists() and {path.name for path in folder.iterdir() if not path.name.endswith(".part")} - set(inputs):
         raise bad_input(folder, "folder", "not empty and no run", "a new folder")
     for name, content in inputs.items():
         write_json(folder / name, content)
     write_text(config, text)  # the last: a folder without it was never started
     return False
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run's training has ended."""
+    return (folder / "run.json").is_file()
+
+
+def say_warnings(folder: Path, archive: Archive, split: Split) -> None:
+    """Tells whoever trains or evaluates a run that its split leaks, and how much."""
+    for sentence in split.warnings(archive):
+        console.print(f"warning: {folder}: {sentence}", markup=False, soft_wrap=True)
+
+
+def _split_json(split: Split) -> dict[str, Any]:
+    content: dict[str, Any] = {"split": {side: list(getattr(split, side)) for side in SIDES}}
+    if split.chunks is not None:
+        content["chunks"] = {
+            side: [[chunk.recording, chunk.start, chunk.frames] for chunk in split.chunks[side]]
+            for side in LABELLED_SIDES
+        }
+        content["left_out"] = split.left_out
+    return content
+
+
+def _read_split(data: dict[str, Any]) -> Split:
+    train, validation, test, unlabelled = (tuple(data["split"][side]) for side in SIDES)
+    if "chunks" not in data:
+        return Split(train, validation, test, unlabelled)
+    chunks = {side: [Clip(*chunk) for chunk in data["chunks"][side]] for side in LABELLED_SIDES}
+    return Split.of_chunks(chunks, unlabelled, data["left_out"])

@@ -9,11 +9,16 @@ import numpy as np
 import torch
 from torch.utils.data import BatchSampler, Dataset, Sampler
 
-from acoustill.archive.archive import Archive, Recording
-from acoustill.archive.clips import Clip, audible, random_clip, read_clip
+from acoustill.archive.archive import Archive
+from acoustill.archive.clips import Clip, audible, extents_of, long_enough, random_clip, read_clip
+from acoustill.archive.recording import Recording
+from acoustill.archive.splits import refuse_overlap
+from acoustill.errors import bad_input
 from acoustill.learning.objectives import UNLABELLED
+from acoustill.learning.processes import Share
 
 OPEN_RECORDINGS = 256
+APART = "what must stay apart"
 
 
 class Draw(NamedTuple):
@@ -28,46 +33,79 @@ class StepSampler(Sampler[Draw]):
     """Draws for one round of steps: every recording once before any comes again.
 
     Lightning calls `set_epoch` before each round. Draws of a step are those of its whole batch: first the
-    labelled clips, then the unlabelled ones.
+    labelled clips, then the unlabelled ones. Of several processes, each draws its own places of every batch.
 
     Args:
         labelled: number of labelled recordings; they are numbered first.
         unlabelled: number of unlabelled recordings.
-        batch_size: labelled clips a step.
-        unlabelled_batch: unlabelled clips a step.
+        batch_size: labelled clips a step, of all processes together.
+        unlabelled_batch: unlabelled clips a step, of all processes together.
         steps: in a round.
         seed: of the order.
+        share: of the process; None is all.
+        start_step: the first step that is wanted, to go on exactly where a training stopped; the steps before it
+            are left out of its round.
+
+    Raises:
+        AcoustillError: if a batch does not divide among the processes, or there is nothing to draw from.
     """
 
     def __init__(
-        self, labelled: int, unlabelled: int, batch_size: int, unlabelled_batch: int, steps: int, seed: int
+        self,
+        labelled: int,
+        unlabelled: int,
+        batch_size: int,
+        unlabelled_batch: int,
+        steps: int,
+        seed: int,
+        share: Share | None = None,
+        start_step: int = 0,
     ) -> None:
-        self.parts = ((0, labelled, batch_size), (labelled, unlabelled, unlabelled_batch if unlabelled else 0))
+        if not labelled:
+            raise bad_input("loader", "number of recordings", 0, "some to draw clips from")
+        if min(batch_size, steps) < 1 or min(unlabelled_batch, start_step, seed) < 0:
+            numbers = f"{batch_size}, {steps}, {unlabelled_batch}, {start_step} and {seed}"
+            names = "batch size, steps, unlabelled batch, first step and seed"
+            raise bad_input("loader", names, numbers, "at least 1, 1, 0, 0 and 0")
+        share = share or Share()
+        batches = (batch_size, unlabelled_batch if unlabelled else 0)
+        self.parts = ((0, labelled, batches[0]), (labelled, unlabelled, batches[1]))
+        self.places = tuple(share.places(batch) for batch in batches)
         self.steps = steps
         self.seed = seed
-        self.round = 0
+        self.start_step = start_step
+        self.round = start_step // steps
+        self._orders: dict[int, tuple[int, np.ndarray]] = {}
 
     @property
     def draws_per_step(self) -> int:
-        """Clips of a step."""
-        return sum(batch for _, _, batch in self.parts)
+        """Clips of a step that this process draws."""
+        return sum(len(places) for places in self.places)
 
     def set_epoch(self, epoch: int) -> None:
         """Says which round comes next."""
         self.round = epoch
 
     def __len__(self) -> int:
-        return self.steps * self.draws_per_step
+        return len(self._steps()) * self.draws_per_step
 
     def __iter__(self) -> Iterator[Draw]:
-        for step in range(self.round * self.steps, (self.round + 1) * self.steps):
-            position = 0
-            for part, (first, count, batch) in enumerate(self.parts):
-                for turn in range(step * batch, (step + 1) * batch):
-                    pass_, place = divmod(turn, count)
-                    order = np.random.default_rng((self.seed, part, pass_)).permutation(count)
-                    yield Draw(step, position, first + int(order[place]))
-                    position += 1
+        for step in self._steps():
+            before = 0
+            for part, ((first, count, batch), places) in enumerate(zip(self.parts, self.places, strict=True)):
+                for place in places:
+                    pass_, turn = divmod(step * batch + place, count)
+                    yield Draw(step, before + place, first + int(self._order(part, pass_, count)[turn]))
+                before += batch
+
+    def _steps(self) -> range:
+        return range(max(self.start_step, self.round * self.steps), (self.round + 1) * self.steps)
+
+    def _order(self, part: int, pass_: int, count: int) -> np.ndarray:
+        """The order of one pass over a part; the last is kept, for it is long where there are many recordings."""
+        if self._orders.get(part, (-1,))[0] != pass_:
+            self._orders[part] = pass_, np.random.default_rng((self.seed, part, pass_)).permutation(count)
+        return self._orders[part][1]
 
 
 def step_batches(sampler: StepSampler) -> BatchSampler:
@@ -94,6 +132,9 @@ class _Clips(Dataset[dict[str, Any]]):
         return {
             "views": {stream: torch.from_numpy(view) for stream, view in views.items()},
             "label": torch.tensor(UNLABELLED if label is None else self.numbers[label]),
+            "recording": clip.recording,
+            "start": clip.start,
+            "offset": clip.offset,
         }
 
     def _recording(self, recording: str) -> Recording:
@@ -108,48 +149,64 @@ class _Clips(Dataset[dict[str, Any]]):
 class TrainingClips(_Clips):
     """Random synchronous crops, with the label and the teachers' answers for the same instants.
 
+    A crop is a pure function of the seed and of the draw, so it matters neither which process reads it nor when.
+
     Args:
         archive: the recordings.
-        recordings: ids, labelled ones first.
+        recordings: ids or parts of recordings, labelled ones first.
         streams: what the network is given.
         frames: length of a crop in video frames.
         seed: of the crops.
         other_microphones: hear any microphone of the recording, not only the first.
         teacher_logits: of each recording, (teachers, frames, classes); None without distillation.
+        any_sample: start at any sample, not only at video frames; for audio alone, without teachers.
+        apart_from: recordings, or parts, that must not be trained on, such as those of validation and test.
 
     Shapes:
         views: by stream, as `read_clip`.
         label: scalar int64.
+        recording, start, offset: where the crop was cut, as in `Clip`.
         teachers: (teachers, classes), logits averaged over the crop's frames.
+
+    Raises:
+        AcoustillError: if a recording lacks a stream, is shorter than a crop, or holds the same sound as one that
+            must stay apart.
     """
 
     def __init__(
         self,
         archive: Archive,
-        recordings: tuple[str, ...],
+        recordings: Sequence[str | Clip],
         streams: Sequence[str],
         frames: int,
         seed: int,
         other_microphones: bool = False,
         teacher_logits: dict[str, np.ndarray] | None = None,
+        any_sample: bool = False,
+        apart_from: Sequence[str | Clip] = (),
     ) -> None:
         super().__init__(archive, streams)
-        self.entries = archive.with_streams(recordings, streams)
+        self.extents = [long_enough(extent, frames) for extent in extents_of(archive, recordings)]
+        archive.with_streams([extent.recording for extent in self.extents], streams)
+        refuse_overlap(archive, **{"training": self.extents, APART: apart_from})
+        if any_sample and (set(streams) != {"audio"} or teacher_logits is not None):
+            found = f"{list(streams)}" + (" and teachers" if teacher_logits is not None else "")
+            raise bad_input("loader", "streams of clips that start at any sample", found, "audio alone")
         self.frames = frames
         self.seed = seed
         self.other_microphones = other_microphones
         self.teacher_logits = teacher_logits
+        self.samples_per_frame = archive.rig.samples_per_frame if any_sample else None
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.extents)
 
     def __getitem__(self, draw: Draw) -> dict[str, Any]:
-        entry = self.entries[draw.recording]
         rng = np.random.default_rng((self.seed, 1, draw.step, draw.position))
-        clip = random_clip(entry, self.frames, rng)
+        clip = random_clip(self.extents[draw.recording], self.frames, rng, self.samples_per_frame)
         sample = self._read(clip, rng if self.other_microphones else None)
         if self.teacher_logits is not None:
-            seen = self.teacher_logits[entry.id][:, clip.start : clip.start + clip.frames]
+            seen = self.teacher_logits[clip.recording][:, clip.start : clip.start + clip.frames]
             sample["teachers"] = torch.from_numpy(seen.mean(axis=1))
         return sample
 

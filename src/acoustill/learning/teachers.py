@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from acoustill.archive.archive import Archive, Recording
+from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, audible, read_clip
-from acoustill.archive.protocols import Split
+from acoustill.archive.recording import Recording
+from acoustill.archive.splits import Split, find_overlap, spans_of
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, replacing
 from acoustill.learning.runs import Run
@@ -64,16 +65,19 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
 def _refuse_leak(run: Run, archive: Archive, split: Split) -> None:
     """Refuses a teacher that learnt from the student's test side, or from subjects or scenarios held from it."""
     there = archive if run.archive_id == archive.id else run.open_archive()
-    taught = [there.entries[recording] for recording in (*run.split.train, *run.split.validation)]
+    taught_parts = [part for side in ("train", "validation") for part in run.split.extents(there, side)]
+    overlap = find_overlap(
+        spans_of(there, taught_parts, there.rig.samples_per_frame),
+        spans_of(archive, split.extents(archive, "test"), archive.rig.samples_per_frame),
+    )
+    if overlap is not None:
+        raise AcoustillError(
+            f"{run.folder}: the teacher learnt from {overlap[0].recording}, which its student is tested on; "
+            "train it with the same protocol and fold"
+        )
+    taught = [there.entries[part.recording] for part in taught_parts]
     learnt = [archive.entries[recording] for recording in (*split.train, *split.validation)]
     tested = [archive.entries[recording] for recording in split.test]
-    contents = {entry.content: entry.id for entry in tested}
-    for entry in taught:
-        if entry.content in contents:
-            raise AcoustillError(
-                f"{run.folder}: the teacher learnt from {entry.id}, which its student is tested on; "
-                "train it with the same protocol and fold"
-            )
     for name in ("subject", "scenario"):
         held = {getattr(entry, name) for entry in tested} - {getattr(entry, name) for entry in learnt} - {None}
         known = sorted(held & {getattr(entry, name) for entry in taught})

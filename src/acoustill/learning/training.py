@@ -20,26 +20,31 @@ from torch.utils.data import DataLoader
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import all_clips, frames_of
 from acoustill.archive.protocols import split_archive
+from acoustill.archive.splits import Split
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import recover_folder, write_json, write_json_lines
 from acoustill.jobs import console, progress_bar
 from acoustill.learning.checkpoints import SafetensorsCheckpointIO, cpu_multiplies_bf16
 from acoustill.learning.configuration import Experiment, Training
+from acoustill.learning.loading import random_clip_loader, regular_clip_loader
 from acoustill.learning.module import Learner
-from acoustill.learning.runs import Role, start_run
-from acoustill.learning.sampling import EvaluationClips, StepSampler, TrainingClips, step_batches
+from acoustill.learning.processes import Share, processes_of_node, share_of_process
+from acoustill.learning.runs import Role, is_finished, say_warnings, start_run
 from acoustill.learning.teachers import TeacherRun, load_teacher, teacher_logits
 from acoustill.models.network import Network
 from acoustill.models.specification import Specification
 from acoustill.models.store import build_network, network_class, save_network
 
 NORMALISATION_CLIPS = 512
+SEEDS_APART = 1_000_000_007  # more than any seed, so that no process augments as another run's does
 
 
 def train(
     experiment: Experiment, role: Role, folder: str | Path, teachers: Sequence[str | Path] = (), quiet: bool = False
 ) -> None:
     """Trains a teacher or a student into a run folder; goes on where an interrupted call stopped.
+
+    Under torchrun or srun, all processes train together: each computes its part of every batch.
 
     Args:
         experiment: archive, protocol, networks, training.
@@ -53,6 +58,8 @@ def train(
             the folder holds another run.
     """
     folder = Path(folder)
+    share = share_of_process()
+    quiet = quiet or share.rank > 0
     archive = Archive(experiment.archive)
     split = split_archive(archive, experiment.protocol)
     runs = [load_teacher(teacher, archive, split) for teacher in teachers]
@@ -62,68 +69,79 @@ def train(
     unlabelled = split.unlabelled if wants_unlabelled else ()
     if wants_unlabelled and not unlabelled:
         raise bad_input(archive.path, "number of unlabelled recordings", 0, "some, or unlabelled_batch=0")
-    described = [{"folder": str(run.folder), "network": run.network.name, "sha256": run.weights} for run in runs]
-    if start_run(folder, experiment, role, archive, split, described):
-        console.print(f"{folder}: is finished already")
-        return
-    started = time.perf_counter()
     options = experiment.teacher if role == "teacher" else experiment.student
-    network = _fresh_network(experiment, role, archive, split.train)
-    answers = _answers(archive, runs, [*split.train, *unlabelled], quiet) if runs else None
-    learner = Learner(
-        network, options.training, options.augmentation, experiment.distillation if runs else None, experiment.seed
-    )
+    for batch in (options.training.batch_size, experiment.distillation.unlabelled_batch if wants_unlabelled else 0):
+        share.places(batch)  # refuses what does not divide before the folder is made
+    described = [{"folder": str(run.folder), "network": run.network.name, "sha256": run.weights} for run in runs]
+    if is_finished(folder) if share.rank else start_run(folder, experiment, role, archive, split, described):
+        if share.rank == 0:
+            console.print(f"{folder}: is finished already")
+        return
+    if share.rank == 0:
+        say_warnings(folder, archive, split)
+    started = time.perf_counter()
+    network = _fresh_network(experiment, role, archive, split)
+    answers = _answers(archive, runs, [*split.train, *unlabelled], share, quiet) if runs else None
+    # processes augment differently, as the clips of one batch do
+    seed = experiment.seed + share.rank * SEEDS_APART
+    learner = Learner(network, options.training, options.augmentation, experiment.distillation if runs else None, seed)
     _fit(
         learner,
-        _training_loader(experiment, role, archive, split.train, unlabelled, network, answers),
-        _validation_loader(archive, split.validation, network, options.training),
+        _training_loader(experiment, role, archive, split, unlabelled, network, answers),
+        _validation_loader(archive, split, network, options.training),
         options.training,
         folder,
+        share,
         None if quiet else f"{role} {network.name} {recipe}",
     )
-    seconds = round(time.perf_counter() - started, 1)
-    write_json(folder / "run.json", {"role": role, "recipe": recipe, "seed": experiment.seed, "seconds": seconds})
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    if share.rank == 0:
+        seconds = round(time.perf_counter() - started, 1)
+        write_json(folder / "run.json", {"role": role, "recipe": recipe, "seed": experiment.seed, "seconds": seconds})
+        shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 
 
 def _training_loader(
     experiment: Experiment,
     role: Role,
     archive: Archive,
-    labelled: tuple[str, ...],
+    split: Split,
     unlabelled: tuple[str, ...],
     network: Network,
     answers: dict[str, np.ndarray] | None,
 ) -> DataLoader:
     """Random crops, step by step; a teacher's are shorter than the clips that it is judged on."""
     training = (experiment.teacher if role == "teacher" else experiment.student).training
-    seconds = experiment.teacher.crop_seconds if role == "teacher" else experiment.clip_seconds
-    clips = TrainingClips(
+    return random_clip_loader(
         archive,
-        (*labelled, *unlabelled),
+        split.extents(archive, "train"),
         network.streams,
-        frames_of(seconds, archive.rig.frame_rate),
-        experiment.seed,
-        role == "student" and experiment.student.augmentation.other_microphones,
-        answers,
-    )
-    sampler = StepSampler(
-        len(labelled),
-        len(unlabelled),
+        experiment.teacher.crop_seconds if role == "teacher" else experiment.clip_seconds,
         training.batch_size,
-        experiment.distillation.unlabelled_batch,
-        training.validate_every,
-        experiment.seed,
+        seed=experiment.seed,
+        steps=training.validate_every,
+        unlabelled=unlabelled,
+        unlabelled_batch=experiment.distillation.unlabelled_batch,
+        other_microphones=role == "student" and experiment.student.augmentation.other_microphones,
+        teacher_logits=answers,
+        apart_from=(*split.extents(archive, "validation"), *split.extents(archive, "test")),
+        workers=training.workers,
     )
-    return DataLoader(clips, batch_sampler=step_batches(sampler), num_workers=training.workers)
 
 
-def _validation_loader(
-    archive: Archive, recordings: tuple[str, ...], network: Network, training: Training
-) -> DataLoader:
-    clips = all_clips(archive, recordings, network.specification.clip_frames)
-    dataset = EvaluationClips(archive, clips, network.streams)
-    return DataLoader(dataset, batch_size=training.batch_size, num_workers=training.workers)
+def _validation_loader(archive: Archive, split: Split, network: Network, training: Training) -> DataLoader:
+    """Every process validates on all clips, so that all know the same best round."""
+    specification = network.specification
+    return regular_clip_loader(
+        archive,
+        split.extents(archive, "validation"),
+        network.streams,
+        specification.clip_frames / specification.frame_rate,
+        training.batch_size,
+        apart_from=split.extents(archive, "test"),
+        workers=training.workers,
+        rank=0,
+        world_size=1,
+    )
 
 
 class _Keeper(Callback):
@@ -140,6 +158,15 @@ class _Keeper(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows, self.best = state_dict["rows"], state_dict["best"]
 
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Refuses processes that go on from different steps: they would wait for each other for ever."""
+        step = torch.tensor(float(trainer.global_step), device=pl_module.device)
+        if trainer.world_size > 1 and float(trainer.strategy.reduce(step.clone(), reduce_op="mean")) != float(step):
+            raise AcoustillError(
+                f"{self.folder}: not every process finds the same checkpoint there; "
+                "give a folder that all machines share, or start once more"
+            )
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if not all(math.isfinite(value) for value in metrics.values()):
@@ -149,8 +176,10 @@ class _Keeper(Callback):
         if self.best is None or score >= self.best:
             self.best = score
             assert isinstance(pl_module, Learner)
-            save_network(pl_module.network, self.folder)
-        write_json_lines(self.folder / "metrics.jsonl", self.rows)
+            if trainer.is_global_zero:
+                save_network(pl_module.network, self.folder)
+        if trainer.is_global_zero:
+            write_json_lines(self.folder / "metrics.jsonl", self.rows)
         trainer.save_checkpoint(self.folder / "checkpoint")
 
 
@@ -171,18 +200,24 @@ def _fit(
     validation: DataLoader,
     training: Training,
     folder: Path,
+    share: Share,
     title: str | None,
 ) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     rounds = training.steps // training.validate_every
     checkpoint = folder / "checkpoint"
-    recover_folder(checkpoint)
+    if share.rank == 0:
+        recover_folder(checkpoint)
+    here = processes_of_node(share.processes)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         trainer = lightning.Trainer(
             max_epochs=rounds,
-            devices=1,
+            devices=here,
+            num_nodes=share.processes // here,
+            strategy="ddp" if share.processes > 1 else "auto",
+            use_distributed_sampler=False,  # the loaders give each process its share
             precision="bf16-mixed" if _in_bf16(training.precision) else "32-true",
             logger=False,
             enable_checkpointing=False,
@@ -205,11 +240,11 @@ def _in_bf16(precision: str) -> bool:
     return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else cpu_multiplies_bf16()
 
 
-def _fresh_network(experiment: Experiment, role: Role, archive: Archive, recordings: tuple[str, ...]) -> Network:
+def _fresh_network(experiment: Experiment, role: Role, archive: Archive, split: Split) -> Network:
     """A network drawn from the experiment's seed, its input statistics taken from the training side."""
     options = experiment.teacher if role == "teacher" else experiment.student
     streams = network_class(options.network).streams
-    archive.with_streams(recordings, streams)
+    archive.with_streams(split.train, streams)
     clip_frames = frames_of(experiment.clip_seconds, archive.rig.frame_rate)
     image = archive.image_specification if "image" in streams else None
     specification = Specification(
@@ -218,20 +253,25 @@ def _fresh_network(experiment: Experiment, role: Role, archive: Archive, recordi
         sample_rate=archive.rig.sample_rate,
         samples_per_frame=archive.rig.samples_per_frame,
         clip_frames=clip_frames,
-        image_shape=archive[recordings[0]].image.shape[1:] if image else None,
+        image_shape=archive[split.train[0]].image.shape[1:] if image else None,
         image=image.to_json() if image else None,
     )
     torch.manual_seed(experiment.seed)
     network = build_network(options.network, specification, options.settings)
-    clips = all_clips(archive, recordings, clip_frames)
+    clips = all_clips(archive, split.extents(archive, "train"), clip_frames)
     chosen = clips[:: max(1, len(clips) // NORMALISATION_CLIPS)]
-    batches = DataLoader(EvaluationClips(archive, chosen, streams), batch_size=16)
+    batches = regular_clip_loader(archive, chosen, streams, experiment.clip_seconds, 16, rank=0, world_size=1)
     network.fit_normalisation(batch["views"] for batch in batches)
     return network
 
 
-def _answers(archive: Archive, teachers: list[TeacherRun], recordings: list[str], quiet: bool) -> dict[str, np.ndarray]:
+def _answers(
+    archive: Archive, teachers: list[TeacherRun], recordings: list[str], share: Share, quiet: bool
+) -> dict[str, np.ndarray]:
+    """Every process begins elsewhere and finds with the archive what the others have computed meanwhile."""
+    begin = share.rank * len(recordings) // share.processes
+    ordered = recordings[begin:] + recordings[:begin]
     if quiet:
-        return teacher_logits(archive, teachers, recordings)
-    with progress_bar("teacher's answers", len(recordings)) as advance:
-        return teacher_logits(archive, teachers, recordings, advance)
+        return teacher_logits(archive, teachers, ordered)
+    with progress_bar("teacher's answers", len(ordered)) as advance:
+        return teacher_logits(archive, teachers, ordered, advance)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import re
 from dataclasses import dataclass, field
@@ -10,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from acoustill.errors import AcoustillError, bad_input
+from acoustill.archive.importers.sounds import find_sound, find_table, read_sound_table
+from acoustill.errors import bad_input
 from acoustill.simulation.scenes import SCENARIOS
 from acoustill.simulation.sources import ACTIONS
-
-LABEL_COLUMNS = ("class", "category", "label")
-ORIGINAL_COLUMNS = ("freesound_id", "src_file")
 
 
 @dataclass(frozen=True)
@@ -142,23 +139,14 @@ def plan_sounds(
         AcoustillError: if the folder or table is missing or empty, a column is missing, or a file is not there.
     """
     folder = Path(folder)
-    table = _find_table(folder)
-    try:
-        rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
-    except UnicodeDecodeError as error:
-        raise AcoustillError(f"{table}: not a UTF-8 text file ({error.reason})") from error
-    if not rows:
-        raise bad_input(table, "number of rows", 0, "one a sound")
-    label_column = next((column for column in LABEL_COLUMNS if column in rows[0]), None)
-    if "filename" not in rows[0] or label_column is None:
-        raise bad_input(table, "header", ",".join(rows[0]), "filename and one of " + ", ".join(LABEL_COLUMNS))
-    original_column = next((column for column in ORIGINAL_COLUMNS if column in rows[0]), "filename")
+    table = read_sound_table(find_table(folder))
+    label_column, original_column = str(table.label_column), table.original_column
     takes: list[Take] = []
     counts: dict[str, int] = {}
-    for number, row in enumerate(rows):
+    for number, row in enumerate(table.rows):
         label = row[label_column]
         if not row["filename"] or not label:
-            raise bad_input(table, f"row {number + 1}", row, f"filename and {label_column}")
+            raise bad_input(table.path, f"row {number + 1}", row, f"filename and {label_column}")
         if limit is not None and counts.get(label, 0) >= limit:
             continue
         position = counts[label] = counts.get(label, 0) + 1
@@ -173,7 +161,7 @@ def plan_sounds(
                 (seed, 6, number),
                 None,
                 label,
-                str(_find_sound(folder, row["filename"], table)),
+                str(find_sound(folder, row["filename"], table.path)),
                 columns,
             )
         )
@@ -187,19 +175,3 @@ def plan_sounds(
             )
         )
     return takes
-
-
-def _find_table(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise AcoustillError(f"{folder}: no such folder of sounds")
-    tables = [folder / "metadata.csv"] if (folder / "metadata.csv").is_file() else sorted(folder.glob("meta/*.csv"))
-    if len(tables) != 1:
-        raise bad_input(folder, "table of sounds", f"{len(tables)} files", "metadata.csv, or one CSV file in meta/")
-    return tables[0]
-
-
-def _find_sound(folder: Path, name: str, table: Path) -> Path:
-    for path in (folder / name, folder / "audio" / name):
-        if path.is_file():
-            return path
-    raise bad_input(table, "filename", f"{name}, which is not there", f"a file in {folder} or its audio folder")

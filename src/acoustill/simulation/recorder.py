@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from acoustill.archive.archive import image_grid, read_header
+from acoustill.archive.archive import ImageHeader, read_header, read_image_header
 from acoustill.archive.writer import create_archive, finish_archive, write_recording
 from acoustill.errors import AcoustillError
 from acoustill.files import json_hash
@@ -79,7 +79,7 @@ def simulate_archive(
         "takes": json_hash([asdict(take) | {"sound": take.sound and Path(take.sound).name} for take in takes]),
         "microphones": kept,
     }
-    create_archive(path, rig, (image or ImageSpecification(), grid), maker)
+    create_archive(path, rig, ImageHeader(image or ImageSpecification(), grid), maker)
     missing = [take for take in takes if not (path / "recordings" / take.id / "recording.json").is_file()]
     work = functools.partial(simulate_take, archive=path, microphones=kept)
     aside = run_jobs(work, missing, [take.id for take in missing], min(jobs, max(1, len(missing))), "simulating")
@@ -96,8 +96,11 @@ def simulate_take(take: Take, archive: Path, microphones: int) -> None:
         AcoustillError: if its sound file cannot be read.
     """
     rig = load_rig(archive / "rig.yaml")
-    header = read_header(archive)
-    imager = Imager(rig, image_grid(header), ImageSpecification(**header["image"]["specification"]))
+    image = read_image_header(archive, read_header(archive))
+    assert image is not None
+    assert image.grid is not None
+    assert isinstance(image.specification, ImageSpecification)
+    imager = Imager(rig, image.grid, image.specification)
     rng = np.random.default_rng(take.seed)
     person = np.random.default_rng(take.subject_seed)
     style, looks = draw_style(person), draw_looks(person)

@@ -1,0 +1,1 @@
+"""Foreign layouts of recordings, read into archives."""

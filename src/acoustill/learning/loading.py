@@ -1,0 +1,163 @@
+"""Loaders: batches of synchronous clips of an archive, for our trainings and for anybody's.
+
+Clips start at video frames, so that every stream shows the same instant to the sample: a clip from frame a to frame b
+holds the audio samples from a to b, each times the rig's samples per frame. Only clips of audio alone may start at any
+sample.
+
+All batches are dictionaries:
+
+    views       by stream: audio (batch, samples), image (batch, frames, H, W, C), video (batch, frames, h, w, 3)
+    label       (batch,) int64, number of the label in `archive.classes`; -1 where there is none
+    recording   list of ids
+    start       (batch,) int64, first video frame
+    offset      (batch,) int64, audio samples from there to where the clip begins; 0 unless `any_sample` is set
+    teachers    (batch, teachers, classes), only where teachers' answers are given
+
+With workers, clips are read ahead by processes that live as long as the loader. What is read is the same for any number
+of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from acoustill.archive.archive import Archive
+from acoustill.archive.clips import Clip, all_clips, frames_of
+from acoustill.archive.splits import refuse_overlap
+from acoustill.errors import AcoustillError
+from acoustill.learning.processes import share_of_process
+from acoustill.learning.sampling import APART, EvaluationClips, StepSampler, TrainingClips, step_batches
+
+PREFETCHED = 2  # batches a worker reads ahead
+
+
+class ClipLoader(DataLoader[dict[str, Any]]):
+    """torch's loader; bad input that a worker meets is one sentence here too, not the worker's traceback."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        try:
+            yield from super().__iter__()
+        except AcoustillError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise AcoustillError(last.removeprefix("acoustill.errors.AcoustillError: ")) from error
+
+
+def random_clip_loader(
+    archive: Archive,
+    recordings: Sequence[str | Clip],
+    streams: Sequence[str],
+    seconds: float,
+    batch_size: int,
+    *,
+    seed: int,
+    steps: int,
+    start_step: int = 0,
+    unlabelled: Sequence[str | Clip] = (),
+    unlabelled_batch: int = 0,
+    other_microphones: bool = False,
+    any_sample: bool = False,
+    teacher_logits: dict[str, np.ndarray] | None = None,
+    apart_from: Sequence[str | Clip] = (),
+    workers: int = 0,
+    pin_memory: bool | None = None,
+    rank: int | None = None,
+    world_size: int | None = None,
+) -> ClipLoader:
+    """Random crops, batch by batch; every recording comes once before any comes again.
+
+    A crop is a function of the seed, of the step and of its place in the batch, and of nothing else. So a training that
+    stopped goes on exactly at any `start_step`; and of several processes, each reads its own places of every batch, so
+    that all of them together read what one process would.
+
+    For rounds that follow each other, call `loader.batch_sampler.sampler.set_epoch(round)` before each; Lightning does.
+
+    Args:
+        archive: the recordings.
+        recordings: ids, or parts of recordings as `Split.extents` gives them.
+        streams: which of audio, image and video.
+        seconds: length of a crop.
+        batch_size: crops a step, of all processes together; must divide by their number.
+        seed: of order and crops.
+        steps: in a round, which is what one iteration gives.
+        start_step: the first step, counted over all rounds.
+        unlabelled: more recordings, drawn beside the others; theirs are the last clips of each batch.
+        unlabelled_batch: crops of them a step.
+        other_microphones: hear any microphone of the recording that is not broken, not only the first such.
+        any_sample: start at any sample, not only at video frames; for audio alone.
+        teacher_logits: of each recording, (teachers, frames, classes).
+        apart_from: recordings, or parts, that must not be read here, such as those of validation and test.
+        workers: processes that read clips; 0 reads in this one.
+        pin_memory: None does it where there is a CUDA device.
+        rank: number of this process among several, see `share_of_process`.
+        world_size: how many there are.
+
+    Raises:
+        AcoustillError: if a recording lacks a stream, is shorter than a crop or holds the same sound as one that must
+            stay apart, or the batch does not divide.
+    """
+    drawn = (*recordings, *unlabelled)
+    frames = frames_of(seconds, archive.rig.frame_rate)
+    clips = TrainingClips(
+        archive, drawn, streams, frames, seed, other_microphones, teacher_logits, any_sample, apart_from
+    )
+    share = share_of_process(rank, world_size)
+    sampler = StepSampler(
+        len(recordings), len(unlabelled), batch_size, unlabelled_batch, steps, seed, share, start_step
+    )
+    return ClipLoader(clips, batch_sampler=step_batches(sampler), **_reading(workers, pin_memory))
+
+
+def regular_clip_loader(
+    archive: Archive,
+    recordings: Sequence[str | Clip],
+    streams: Sequence[str],
+    seconds: float,
+    batch_size: int,
+    *,
+    apart_from: Sequence[str | Clip] = (),
+    workers: int = 0,
+    pin_memory: bool | None = None,
+    rank: int | None = None,
+    world_size: int | None = None,
+) -> ClipLoader:
+    """Clips side by side, in order, heard by the first microphone that is not broken.
+
+    Of n processes, each reads every n-th clip, beginning with the clip of its rank. No clip is read twice to fill up a
+    batch: at the end, some processes have one clip less, and may even have one batch less. So gather with something
+    that can wait for unequal ends, or let one process read all (`rank=0, world_size=1`), as our validation does.
+
+    Args:
+        archive: the recordings.
+        recordings: ids, or parts of recordings as `Split.extents` gives them.
+        streams: which of audio, image and video.
+        seconds: length of a clip.
+        batch_size: clips a batch, of all processes together; must divide by their number.
+        apart_from: recordings, or parts, that must not be read here, such as those of training.
+        workers: processes that read clips; 0 reads in this one.
+        pin_memory: None does it where there is a CUDA device.
+        rank: number of this process among several, see `share_of_process`.
+        world_size: how many there are.
+
+    Raises:
+        AcoustillError: if a recording lacks a stream, is shorter than a clip or holds the same sound as one that must
+            stay apart, or the batch does not divide.
+    """
+    share = share_of_process(rank, world_size)
+    refuse_overlap(archive, **{"evaluation": recordings, APART: apart_from})
+    clips = all_clips(archive, recordings, frames_of(seconds, archive.rig.frame_rate))
+    mine = EvaluationClips(archive, clips[share.rank :: share.processes], streams)
+    return ClipLoader(mine, batch_size=len(share.places(batch_size)), **_reading(workers, pin_memory))
+
+
+def _reading(workers: int, pin_memory: bool | None) -> dict[str, Any]:
+    return {
+        "num_workers": workers,
+        "persistent_workers": workers > 0,
+        "prefetch_factor": PREFETCHED if workers else None,
+        "pin_memory": torch.cuda.is_available() if pin_memory is None else pin_memory,
+    }
