@@ -1,7 +1,7 @@
 """Random crops from an archive against the same recordings in other stores, in one process.
 
-    python benchmarks/archive.py                      # about three minutes, 2 GB of a temporary folder
-    python benchmarks/archive.py --results results.json
+    python -m benchmarks.archive                      # about three minutes, 2 GB of a temporary folder
+    python -m benchmarks.archive --results results.json
 
 The task: recordings of 30 s with acoustic images (36 x 48 x 12, float16), the audio of one microphone (12,288 Hz) and
 video (480 x 640, 12 frames a second), from which a training draws synchronous crops of 1 to 5 s at random. All files

@@ -6,6 +6,7 @@ import errno
 import glob
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -196,11 +197,23 @@ def read_json(path: Path) -> Any:
         AcoustillError: if the file is missing or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _parse_json(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AcoustillError(f"{path}: no such file") from error
     except (ValueError, RecursionError, IsADirectoryError) as error:
         raise AcoustillError(f"{path}: not a JSON file ({error})") from error
+
+
+def _parse_json(text: str) -> Any:
+    """JSON without what Python takes beyond it: NaN and infinities."""
+    return json.loads(text, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def read_json_lines(path: Path) -> list[Any]:
@@ -218,7 +231,7 @@ def read_json_lines(path: Path) -> list[Any]:
     values = []
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
-            values.append(json.loads(line))
+            values.append(_parse_json(line))
         except (ValueError, RecursionError) as error:
             raise AcoustillError(f"{path}: line {number} is not JSON ({error})") from error
     return values
@@ -244,7 +257,7 @@ def json_hash(content: Any) -> str:
 def first_problem(error: ValidationError) -> str:
     """The first complaint of pydantic as part of a sentence: field, what was found, what is wrong."""
     problem = error.errors()[0]
-    field = ".".join(str(part) for part in problem["loc"]) or "the content"
+    field = " ".join(".".join(str(part) for part in problem["loc"]).split()) or "the content"
     if problem["type"] == "extra_forbidden":
         return f"{field} is not a known field"
     if problem["type"] == "missing":

@@ -310,7 +310,7 @@ def test_a_table_as_spreadsheets_write_it(delimiter: str, tmp_path: Path) -> Non
         ("audio,offset\na.wav,1\n", "is with a column offset, expected offset_s"),
         ("audio,Audio\na.wav,x\n", "is with two columns audio, expected each once"),
         ("audio,id\na.wav,x\nb.wav,y\nc.wav,x\n", "id of row 4 is x, that of row 2, expected another in column id"),
-        ("audio\na.wav\na.wav\n", "id of row 3 is a-0s, that of row 2"),
+        ("audio\na.wav\n./a.wav\n", "id of row 3 is a-0s, that of row 2"),
         ('audio,label\n"a.wav,x\n', "row 2 is not CSV"),
         ("audio,label\na.wav,x\n".encode("utf-16"), "not a UTF-8 text file"),
         ("audio,label\na.wav,f\xfcr\n".encode("latin-1"), "not a UTF-8 text file"),
@@ -424,6 +424,7 @@ def test_no_synchrony_and_offsets_exclude_each_other(tmp_path: Path) -> None:
     table = write_table(tmp_path / "t.csv", "audio,video,id,offset_s", "a.wav,a.mp4,plain,", "a.wav,a.mp4,offset,1")
     result = imported(table, synchrony="none")
     assert greys(result.archive["plain"].video()) == [0, 1, 2, 3, 4]
+    assert result.archive["plain"].sidecar.provenance["imported"]["synchrony"]["how"] == "none"
     assert "expected none with synchrony none" in reasons(result, ["offset"])
     table = write_table(tmp_path / "t.csv", "audio,video,drift_ppm", "a.wav,a.mp4,7")
     plan = plan_rig(table, RigOptions(four_microphones(), images=False, synchrony="sound"))

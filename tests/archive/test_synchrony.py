@@ -145,6 +145,17 @@ def test_silence_and_too_little_are_refused(rng: np.random.Generator) -> None:
         synchrony_from_sound(noise, Heard(noise.samples[:4000], 8000), "take")
 
 
+@pytest.mark.parametrize("value", [1.0, np.nan, np.inf, 1e30])
+def test_of_what_is_no_sound_nothing_follows(value: float, rng: np.random.Generator) -> None:
+    broken = np.full(24000, value, np.float32)
+    for other in (broken, rng.standard_normal(24000).astype(np.float32)):
+        with pytest.raises(AcoustillError, match="do not clearly belong together"):
+            synchrony_from_sound(Heard(broken, 8000), Heard(other, 8000), "take")
+    sharp_onsets(Heard(broken, 8000))
+    with pytest.raises(AcoustillError, match="sample rate of the array's sound is 100 Hz, expected at least 1000 Hz"):
+        synchrony_from_sound(Heard(broken, 100), Heard(broken, 8000), "take")
+
+
 def test_onsets_are_heard_to_two_milliseconds(rng: np.random.Generator) -> None:
     claps = [1.2345, 3.0, 7.501]
     onsets = sharp_onsets(clap_sound(claps, 9.0, rng))

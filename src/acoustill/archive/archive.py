@@ -177,5 +177,7 @@ def read_image_header(path: Path, header: dict) -> ImageHeader | None:
         stated, points = image["specification"], image["grid_m"]
         grid = None if points is None else Grid(np.asarray(points, dtype=np.float64))
         return ImageHeader(specification_from_json(stated), grid)
+    except ValidationError as error:
+        raise AcoustillError(f"{path / 'archive.json'}: image.specification: {first_problem(error)}") from error
     except (TypeError, KeyError, ValueError) as error:
         raise AcoustillError(f"{path / 'archive.json'}: image is not a specification ({error})") from error

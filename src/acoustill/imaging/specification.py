@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from acoustill.errors import bad_input
 from acoustill.imaging.mel import LOWEST_HZ, mel_filterbank
@@ -117,6 +118,8 @@ def specification_from_json(content: dict[str, Any]) -> ImageSpecification | For
     """What `to_json` of either kind wrote.
 
     Raises:
-        TypeError: if it is of neither.
+        ValueError: if it is of neither, or a value is of a wrong type.
     """
-    return ForeignImages(**content) if "origin" in content else ImageSpecification(**content)
+    if "origin" in content:
+        return TypeAdapter(ForeignImages).validate_python(content)
+    return TypeAdapter(ImageSpecification).validate_python(content)

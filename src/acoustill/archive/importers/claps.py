@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import percentile_filter
+from scipy.signal import find_peaks
 
 from acoustill.archive.importers.synchrony import Heard, Points, Synchrony, best_line, fitted
 from acoustill.errors import AcoustillError
@@ -39,6 +40,7 @@ class Moments(NamedTuple):
     strengths: np.ndarray
 
 
+@np.errstate(all="ignore")  # of samples that are no sound, such as infinite ones, nothing follows
 def sharp_onsets(heard: Heard) -> Moments:
     """Where a sound rises suddenly, to a millisecond or two.
 
@@ -95,10 +97,10 @@ def sudden_changes(frames: Iterable[tuple[float, np.ndarray]]) -> tuple[Moments,
             returns.append(len(before) > 1 and _difference(cells, before[0]) < LASTING * changes[-1])
         times.append(time_s)
         before = [*before[-1:], cells]
-    if len(times) < 3:
-        return Moments(np.zeros(0), np.zeros(0)), 0.0
     change, time = np.array(changes), np.array(times)
-    frame_s = float(np.median(np.diff(time)))
+    frame_s = float(np.median(np.diff(time))) if len(times) > 2 else 0.0
+    if frame_s <= 0:
+        return Moments(np.zeros(0), np.zeros(0)), 0.0
     usual = percentile_filter(change, USUAL, 2 * round(AROUND_S / frame_s) + 1, mode="nearest")
     strength = 20 * np.log10((change + UNSEEN) / (usual + UNSEEN))
     apart = math.ceil(SEEN_APART_S / frame_s)
@@ -152,14 +154,9 @@ def synchrony_from_claps(heard: Moments, seen: Moments, frame_s: float, where: o
 
 
 def _summits(values: np.ndarray, lowest: float, apart: int) -> np.ndarray:
-    """Indices of values of at least `lowest` that none within `apart` exceeds; the first of equal ones."""
-    found: list[int] = []
-    for index in np.argsort(-values, kind="stable"):
-        if values[index] < lowest:
-            break
-        if all(abs(index - other) >= apart for other in found):
-            found.append(int(index))
-    return np.array(sorted(found), dtype=int)
+    """Indices of maxima of at least `lowest`, at the ends too; of those closer than `apart` the higher one."""
+    between = np.concatenate([[-np.inf], values, [-np.inf]])
+    return find_peaks(between, height=lowest, distance=apart)[0] - 1
 
 
 def _cells(frame: np.ndarray) -> np.ndarray:

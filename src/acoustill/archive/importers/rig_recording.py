@@ -47,7 +47,8 @@ class RigOptions:
         synchrony: how the clock of a video is found where a row of the table gives no offset_s: `given` takes
             `offset_s` and `drift_ppm` below, `sound` compares the video's own sound with the array's, `clap` looks for
             claps that are seen and heard; `none` takes both for started together.
-        offset_s: video time at the first sample of the audio, in seconds; positive if the video was started first.
+        offset_s: video time at the first sample of the audio, in seconds: positive if the video was started first,
+            and so the opposite of `acoustill overlay --offset`.
         drift_ppm: by how many millionths more the video's clock counts than the audio's.
         jpeg_quality: 1 to 100, with which video frames are kept; None loses nothing and takes several times the disk.
         sample_rate: in hertz, of files that do not say theirs; None is the rig's.
@@ -163,7 +164,7 @@ class RigRecording:
     def _synchrony(self, stored: StoredSamples) -> Synchrony:
         options = self.options
         if options.synchrony == "none":
-            return Synchrony(Clocks(), "given")
+            return Synchrony(Clocks(), "none")
         if self.clocks is not None or options.synchrony == "given":
             return Synchrony(self.clocks or Clocks(options.offset_s or 0.0, options.drift_ppm or 0.0), "given")
         assert self.video is not None

@@ -198,17 +198,19 @@ def _ids(rows: list[_Row], table: Path) -> list[str]:
     Raises:
         AcoustillError: if two are the same.
     """
-    files = list(dict.fromkeys(_path(row.known["audio"], table) for row in rows if "audio" in row.known))
+    audio = [_path(row.known["audio"], table) if "audio" in row.known else None for row in rows]
+    files = [file for file in dict.fromkeys(audio) if file is not None]
     named = dict(zip(files, differing_ids(files, table.parent), strict=True))
-    takes = Counter(row.known.get("audio") for row in rows)
+    takes = Counter(audio)
     ids: dict[str, int] = {}
-    for row in rows:
-        audio = row.known.get("audio")
+    for row, file in zip(rows, audio, strict=True):
         recording = row.known.get("id")
-        if recording is None and audio is not None:
-            recording = named[_path(audio, table)]
-            if takes[audio] > 1:
-                recording = f"{recording[:180]}-{row.known.get('start_s', '0').replace(',', '.')}s"
+        if recording is None and file is not None:
+            recording = named[file]
+            if takes[file] > 1:
+                start = row.known.get("start_s", "0").replace(",", ".")
+                usable = re.fullmatch(r"[0-9.]{1,12}", start)
+                recording = f"{recording[:180]}-{start}s" if usable else f"{recording[:180]}-row-{row.number}"
         recording = recording or f"row-{row.number}"
         if recording in ids:
             other = ids[recording]

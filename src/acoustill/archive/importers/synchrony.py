@@ -24,7 +24,7 @@ from acoustill.errors import AcoustillError, bad_input
 LARGEST_DRIFT = 500e-6  # cheap quartzes far from room temperature differ by less
 COMPARED_RATE = 8000  # in hertz; higher frequencies differ between microphones, and are dearer
 LOWEST_HZ, HIGHEST = 150.0, 0.85  # of the band that is compared, the latter in half sample rates
-SHORTEST_S = 1.0
+SHORTEST_S, LOWEST_RATE = 1.0, 1000
 
 ENVELOPE_RATE = 100
 BANDS = 6
@@ -70,7 +70,7 @@ class Synchrony:
 
     Attributes:
         clocks: the line.
-        how: where it comes from.
+        how: where it comes from; `none` for clocks that are taken for one.
         offset_error_s: standard error of the offset, at the mean time of what was compared; None if it was given.
         drift_error_ppm: that of the drift; None if it was given, or was not to be found and taken for 0.
         residual_s: root mean square by which what was compared deviates from the line.
@@ -79,7 +79,7 @@ class Synchrony:
     """
 
     clocks: Clocks
-    how: Literal["given", "sound", "clap"]
+    how: Literal["none", "given", "sound", "clap"]
     offset_error_s: float | None = None
     drift_error_ppm: float | None = None
     residual_s: float | None = None
@@ -150,6 +150,7 @@ class Line(NamedTuple):
         return self.value + self.slope * (time - self.time)
 
 
+@np.errstate(all="ignore")  # of samples that are no sound, such as infinite ones, nothing follows
 def synchrony_from_sound(audio: Heard, track: Heard, where: object) -> Synchrony:
     """Finds the clocks from the sound that the video has of its own, and that of one microphone of the array.
 
@@ -170,6 +171,8 @@ def synchrony_from_sound(audio: Heard, track: Heard, where: object) -> Synchrony
             are not of one scene or repeat themselves.
     """
     for what, heard in (("the array's sound", audio), ("the video's own sound", track)):
+        if heard.rate < LOWEST_RATE:
+            raise bad_input(where, f"sample rate of {what}", f"{heard.rate} Hz", f"at least {LOWEST_RATE} Hz")
         if len(heard.samples) < SHORTEST_S * heard.rate:
             found = f"{len(heard.samples) / heard.rate:.2f} s"
             raise bad_input(where, f"length of {what}", found, f"at least {SHORTEST_S:g} s; give offset_s")
@@ -251,7 +254,7 @@ def fitted(
     drift_error = deviation / np.sqrt(spread) if spread > 0 else np.inf
     if drift_error > sure_of_drift:
         slope, left = 0.0, points.offsets - value
-    clocks = Clocks(round(value - slope * middle, 6), round(1e6 * slope, 3))
+    clocks = Clocks(round(value - slope * middle, 6) or 0.0, round(1e6 * slope, 3) or 0.0)  # and not -0.0
     return Synchrony(
         clocks,
         how,
