@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,3 +123,25 @@ def write_acivw(folder: Path, take: Take, audio: str = ".dc", pictures: str = ".
     write_audio(folder / "audio", take.audio, samples, audio)
     write_pictures(folder / "video", take.pictures, pictures)
     (folder / "video_time.txt").write_text("video time: 1")
+
+
+def put_pipe(path: Path) -> None:
+    """Puts a named pipe, which nobody ever writes to, where a file is."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+@contextmanager
+def ending_soon(seconds: float = 10.0) -> Iterator[None]:
+    """Fails what waits for ever."""
+
+    def give_up(*_: object) -> None:
+        raise AssertionError(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -269,12 +269,14 @@ def test_overlapping_splits(place: Path) -> None:
 
 def test_splits_with_equal_audio_on_two_sides(place: Path) -> None:
     same = streams(77)
-    recordings = [{"label": label, "id": f"{label}-{i}"} for label in ("clap", "door") for i in range(3)]
+    recordings = [
+        {"label": label, "id": f"{label}-{i}", "subject": f"s{i}"} for label in ("clap", "door") for i in range(3)
+    ]
     recordings[0] |= {"audio": same["audio"]}
     recordings[2] |= {"audio": same["audio"]}
     archive = small_archive(place / "archive", recordings)
     with pytest.raises(AcoustillError, match=r"clap-0 of \w+ and clap-2 of \w+|clap-2 of \w+ and clap-0 of \w+"):
-        split_archive(archive, Protocol(name="recordings"))
+        split_archive(archive, Protocol(name="subjects"))
     assert [problem.what for problem in validate_archive(archive.path)] == ["its audio is that of clap-0"]
 
 

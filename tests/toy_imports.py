@@ -24,6 +24,11 @@ class ToySource:
     id: str
     number: int
     broken: bool = False
+    label: str = "clap"
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.number} {self.label}"
 
     def audio(self) -> np.ndarray:
         rng = np.random.default_rng(self.number)
@@ -35,7 +40,11 @@ class ToySource:
     def write(self, archive: Path) -> None:
         audio = self.audio()
         with writing_recording(
-            archive, self.id, SAMPLES_PER_FRAME, label="clap", provenance={"number": self.number}
+            archive,
+            self.id,
+            SAMPLES_PER_FRAME,
+            label=self.label,
+            provenance={"imported": {"fingerprint": self.fingerprint}},
         ) as writer:
             half = audio.shape[1] // 2
             sound = writer.audio((0, 3), audio.shape[1], np.int32, 2.0**-31)

@@ -38,25 +38,30 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with _naming(path, beside):
             yield beside
+            _flush(beside)
             os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, clean: bool = True) -> Iterator[Path]:
     """Gives an empty temporary folder, renamed to `path` when the block ends well.
 
     What stood at `path` is replaced; if the block fails, it is left as it was. What a process that was killed left
     of such folders is removed, but for one moved aside of which nothing stands at `path`: see `recover_folder`.
+
+    Args:
+        path: of the folder.
+        clean: whether to look for what was left, which takes time where thousands of folders are.
 
     Raises:
         AcoustillError: if a folder cannot stand at `path`.
         OSError: naming `path`, if it cannot be written, as on a full disk.
     """
     _make_parent(path)
-    left_behind = _left_behind(path, ".part") + (_left_behind(path, ".old.part") if path.exists() else [])
-    for left in left_behind:
+    endings = ([".part", ".old.part"] if path.exists() else [".part"]) if clean else []
+    for left in (left for ending in endings for left in _left_behind(path, ending)):
         shutil.rmtree(left, ignore_errors=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     before = path.with_name(f".{path.name}.{os.getpid()}.old.part")
@@ -65,6 +70,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         with _naming(path, beside):
             beside.mkdir()
             yield beside
+            for file in beside.iterdir():
+                _flush(file)
             if path.exists():
                 os.replace(path, before)
             os.replace(beside, path)
@@ -84,11 +91,16 @@ def recover_folder(path: Path) -> None:
         return
 
 
+def _flush(path: Path) -> None:
+    """Sees to it that a file is on the disk before its name is: after a power cut it is whole, or not there."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def _left_behind(path: Path, ending: str) -> list[Path]:
     """The temporary neighbours of `path` whose processes are no more."""
     start = f".{path.name}."
-    names = [entry.name for entry in os.scandir(path.parent)]
-    found = [name for name in names if name.startswith(start) and name.endswith(ending)]
+    found = [name for name in os.listdir(path.parent) if name.startswith(start) and name.endswith(ending)]
     numbers = {name: name[len(start) : -len(ending)] for name in found}
     return [path.with_name(name) for name, number in numbers.items() if number.isdecimal() and not _runs(int(number))]
 

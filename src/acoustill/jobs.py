@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from typing import TypeVar
 
 from rich.console import Console
@@ -36,6 +36,12 @@ class SetAside:
 
     name: str
     why: str
+
+    def __post_init__(self) -> None:
+        """Names of files may hold bytes that are no text; what is printed and kept may not."""
+        for field in ("name", "why"):
+            text = getattr(self, field).encode("utf-8", "backslashreplace").decode("utf-8")
+            object.__setattr__(self, field, text)
 
 
 @contextmanager
@@ -130,11 +136,13 @@ def _run_pool(
     pool = ProcessPoolExecutor(1 if suspects else jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
     futures: dict[Future[Result], int] = {}
     lost: set[int] = set()
+    children = set(active_children())
     try:
         queue = iter(suspects or list(pending))
         while not lost:
             while len(futures) < at_once and (index := next(queue, None)) is not None:
-                futures[pool.submit(function, pending[index])] = index
+                with _without_interrupts():  # a process that starts now inherits it
+                    futures[pool.submit(function, pending[index])] = index
             if not futures:
                 return lost
             done, _ = wait(futures, return_when=FIRST_COMPLETED)
@@ -151,9 +159,26 @@ def _run_pool(
                 advance()
     except BrokenProcessPool:
         pass  # a process died between two pieces: those handed out are lost
+    except BaseException:  # Ctrl-C: who interrupts does not wait for pieces that take minutes
+        for child in set(active_children()) - children:
+            child.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return lost | set(futures.values())
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Lets Ctrl-C wait until the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare_worker() -> None:

@@ -20,7 +20,7 @@ from acoustill.archive import (
     write_recording,
     writing_recording,
 )
-from acoustill.archive.clips import all_clips, audible, extents_of, frames_of, random_clip
+from acoustill.archive.clips import all_clips, audible, frames_of, parts_of, random_clip
 from acoustill.errors import AcoustillError
 from acoustill.rig import Rig
 from small_archives import SAMPLES_PER_FRAME, little_rig, small_archive
@@ -116,6 +116,20 @@ def test_one_short_recording_is_named(tmp_path: Path) -> None:
     assert len(all_clips(archive, ["r000"], 6)) == 2
     with pytest.raises(AcoustillError, match="recording short: length is 5 frames, expected a clip's 6 or more"):
         all_clips(archive, ["r000", "short"], 6)
+    with pytest.raises(
+        AcoustillError, match=r"6 or more \(0\.5 s\); 1 of 2 are shorter than that, the shortest 0\.417 s$"
+    ):
+        all_clips(archive, ["r000", "short"], 6)
+
+
+def test_all_short_recordings_are_counted(ramps: Archive) -> None:
+    parts = [Clip("r000", 0, 20), Clip("r000", 3, 6), "r000", Clip("r000", 7, 3)]
+    says = (
+        r"r000: length is 6 frames from frame 3, expected a clip's 12 or more \(1 s\); "
+        r"2 of 4 are shorter than that, the shortest 0\.25 s"
+    )
+    with pytest.raises(AcoustillError, match=says):
+        all_clips(ramps, parts, 12)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +185,20 @@ def test_random_clips_that_start_at_any_sample_lie_inside(frames: int, clip: int
     assert drawn.stop <= frames
 
 
+@pytest.mark.parametrize(("samples", "places"), [(None, 9), (3, 25)])
+def test_all_starts_have_equal_chances(samples: int | None, places: int) -> None:
+    """The first and the last included: chi-square over all starts, and each end alone within 5 deviations."""
+    rng, draws = np.random.default_rng(1), 20_000
+    counts = np.zeros(places)
+    for _ in range(draws):
+        clip = random_clip(Clip("r", 5, 20), 12, rng, samples)
+        counts[(clip.start - 5) * (samples or 1) + clip.offset] += 1
+    expected = draws / places
+    assert ((counts - expected) ** 2 / expected).sum() < places - 1 + 5 * np.sqrt(2 * (places - 1))
+    for end in (0, -1):
+        assert abs(counts[end] - expected) < 5 * np.sqrt(expected)
+
+
 def test_every_sample_can_be_the_start() -> None:
     rng = np.random.default_rng(0)
     drawn = [random_clip(entry_of(6), 4, rng, 3) for _ in range(300)]
@@ -201,7 +229,7 @@ def test_who_has_no_audio_has_no_microphone_that_works(tmp_path: Path) -> None:
 
 
 def test_extents_are_recordings_or_parts_of_them(ramps: Archive) -> None:
-    assert extents_of(ramps, ["r000", Clip("r000", 3, 5)]) == (Clip("r000", 0, FRAMES), Clip("r000", 3, 5))
+    assert parts_of(ramps, ["r000", Clip("r000", 3, 5)]) == (Clip("r000", 0, FRAMES), Clip("r000", 3, 5))
     assert all_clips(ramps, [Clip("r000", 3, 11)], 5) == [Clip("r000", 3, 5), Clip("r000", 8, 5)]
     for wrong, complaint in (
         ("other", "there is no recording 'other'"),
@@ -210,4 +238,4 @@ def test_extents_are_recordings_or_parts_of_them(ramps: Archive) -> None:
         (Clip("r000", 3, 5, offset=2), "offset of a part is 2, expected 0, a frame"),
     ):
         with pytest.raises(AcoustillError, match=complaint):
-            extents_of(ramps, [wrong])
+            parts_of(ramps, [wrong])

@@ -119,6 +119,23 @@ def test_many_values_of_a_column_are_only_counted(tmp_path: Path) -> None:
     assert columns["many"] == ColumnContents(9, 9, None)
 
 
+def test_values_of_a_column_are_counted_by_their_text_as_protocols_read_them(tmp_path: Path) -> None:
+    values: list[object] = [1, "1", 1.0, " 1 ", 1.5, "two", "", None]
+    takes = [take(i, columns={"fold": value}) for i, value in enumerate(values)]
+    columns = describe_archive(small_archive(tmp_path / "archive", takes)).columns
+    assert columns["fold"] == ColumnContents(6, 3, {"1": 4, "1.5": 1, "two": 1})
+    assert list(columns["fold"].values or {}) == ["1", "1.5", "two"]
+
+
+def test_lines_of_the_list_of_what_was_set_aside_that_are_broken_do_not_hide_the_others(tmp_path: Path) -> None:
+    path = small_archive(tmp_path / "archive").path
+    (path / "set-aside.jsonl").write_text('{"name": "a", "why": "b"}\n{"name": "c"}\n7\n{"name": "d", "why": "e"}\n')
+    contents = describe_archive(Archive(path))
+    assert contents.set_aside == AsideContents(2, (SetAside("a", "b"), SetAside("d", "e")))
+    assert contents.unreadable.count == 2
+    assert contents.unreadable.first[0].why.endswith("line 2 is \"{'name': 'c'}\", expected a name and why, both text")
+
+
 def test_sidecars_that_cannot_be_read_do_not_hide_the_rest(varied: Archive) -> None:
     (varied.path / "recordings" / "r001" / "recording.json").write_text("{")
     shutil.rmtree(varied.path / "recordings" / "r002")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -16,7 +17,7 @@ from acoustill.archive.importers.acivw_lists import TEST, VALIDATION, published_
 from acoustill.archive.importers.importing import ImportResult, run_import
 from acoustill.errors import AcoustillError
 from acoustill.imaging import ForeignImages
-from avia_folders import Take, bitmap, noise_take, write_acivw, write_mat, write_pictures
+from avia_folders import Take, bitmap, ending_soon, noise_take, put_pipe, write_acivw, write_mat, write_pictures
 from small_archives import little_rig
 
 
@@ -60,7 +61,13 @@ def test_what_is_there_comes_back_exactly(root: Path) -> None:
         {"class": 9, "data": 42, "list": "test"},
     ]
     assert archive.image_specification == ForeignImages("ACIVW", "mfcc")
-    assert archive[entries[0].id].sidecar.provenance["folder"] == "class_0/data_002"
+    assert archive[entries[0].id].sidecar.provenance["imported"] == {
+        "importer": "acivw",
+        "folder": "class_0/data_002",
+        "frames": 3,
+        "short_maps": "resample",
+        "flipped": True,
+    }
     assert validate_archive(archive.path) == []
 
 
@@ -147,8 +154,40 @@ def test_names_in_other_case_and_folders_that_are_no_recordings(tmp_path: Path) 
         "Class_03/notes": "its name is not of the form class_0/data_000",
         "class-10-data-000": "class is 10, expected 0 to 9",
     }
-    with pytest.raises(AcoustillError, match=r"not ACIVW \(no recording is there"):
+    with pytest.raises(AcoustillError, match=r"not ACIVW \(no recording is there, expected folders as class_0/data_00"):
         plan_acivw(root / "Class_03")
+    shutil.rmtree(root / "Class_03")
+    with pytest.raises(AcoustillError, match=r"not ACIVW \(no recording is there, .*class is 10, expected 0 to 9\)"):
+        plan_acivw(root)
+
+
+def test_an_incomplete_video_is_taken_on_request(root: Path) -> None:
+    shutil.rmtree(root / "class_0/data_002/audio")
+    result = import_acivw(root, incomplete=True)
+    assert result.aside == ()
+    recording = result.archive["class-0-data-002"]
+    assert recording.entry.streams == ("image", "video")
+    assert result.notes == {"no audio, which other recordings have": 1}
+
+
+def test_pipes_are_no_frames_and_no_lists(root: Path) -> None:
+    put_pipe(root / "class_0/data_002/audio/A_000002.dc")
+    lists = write_lists(root / "lists", "", "", "")
+    put_pipe(lists / "testing.txt")
+    with ending_soon():
+        (aside,) = import_acivw(root).aside
+        with pytest.raises(AcoustillError, match=r"testing\.txt: a pipe or a device, expected a file"):
+            read_lists(lists)
+    assert "A_000002.dc: a pipe or a device" in aside.why
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_listed(root: Path) -> None:
+    try:
+        os.mkdir(os.fsencode(root / "class_0") + b"/data_\xff")
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    (aside,) = import_acivw(root).aside
+    assert aside.name == r"class_0/data_\udcff"
 
 
 def test_the_embedded_lists_are_those_published() -> None:

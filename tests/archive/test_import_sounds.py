@@ -77,7 +77,7 @@ def test_integers_are_left_justified_and_lose_nothing(subtype: str, dtype: type,
     ).astype(dtype)
     values = (values >> shift) << shift
     write(root / "x" / "a.wav", values, subtype=subtype)
-    recording = imported(root).archive["a"]
+    recording = imported(root).archive["x-a"]
     assert recording.audio.dtype == dtype
     np.testing.assert_array_equal(recording.audio[0], values)
     heard, _ = soundfile.read(root / "x" / "a.wav", dtype="float32")
@@ -88,7 +88,7 @@ def test_integers_are_left_justified_and_lose_nothing(subtype: str, dtype: type,
 def test_lossy_files_are_kept_as_floats(ending: str, root: Path) -> None:
     tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(3 * RATE) / RATE)
     write(root / "tone" / f"a.{ending}", tone)
-    recording = imported(root).archive["a"]
+    recording = imported(root).archive["tone-a"]
     heard, _ = soundfile.read(root / "tone" / f"a.{ending}", dtype="float32")
     assert recording.audio.dtype == np.float32
     np.testing.assert_allclose(recording.audio[0], heard, atol=1e-7)  # decoders round by the size of what is asked for
@@ -99,7 +99,7 @@ def test_stereo(channels: str, note: str, root: Path) -> None:
     samples = noise(channels=2)
     write(root / "x" / "a.wav", samples)
     result = imported(root, channels=channels)
-    audio = result.archive["a"].audio
+    audio = result.archive["x-a"].audio
     if channels == "first":
         np.testing.assert_array_equal(audio[0], samples[:, 0])
         assert audio.dtype == np.int16
@@ -118,7 +118,7 @@ def test_the_rate_is_that_of_most_and_others_are_resampled(root: Path) -> None:
     assert (result.archive.rig.sample_rate, result.archive.rig.frame_rate) == (22050, 10)
     assert result.notes == {"resampled from 16000 Hz": 1, "resampled from 44100 Hz": 1}
     for one in "cd":
-        audio = result.archive[one].audio
+        audio = result.archive[f"x-{one}"].audio
         assert audio.shape == (1, 2 * 22050)
         np.testing.assert_allclose(audio[0, 500:-500], tone(22050)[500:-500], atol=2e-4)
     chosen = plan_sounds_archive(root, SoundsOptions(sample_rate=16000))
@@ -145,15 +145,24 @@ def test_bad_files_are_set_aside(root: Path) -> None:
     write(root / "loose.wav", noise(seed=1))
     (root / "x" / "link.wav").symlink_to(root / "gone.wav")
     result = imported(root)
-    assert list(result.archive.entries) == ["good"]
+    assert list(result.archive.entries) == ["x-good"]
     why = {one.name: one.why for one in result.aside}
-    assert set(why) == {"x/text.wav", "x/nothing.wav", "x/link.wav", "cut", "empty", "short", "nan", "loose.wav"}
+    assert set(why) == {
+        "x/text.wav",
+        "x/nothing.wav",
+        "x/link.wav",
+        "x-cut",
+        "x-empty",
+        "x-short",
+        "x-nan",
+        "loose.wav",
+    }
     assert "not a readable sound file" in why["x/text.wav"]
     assert "not a readable sound file" in why["x/nothing.wav"]
-    assert "truncated, 100 bytes of samples" in why["cut"]
-    assert "length is 0 samples" in why["empty"]
-    assert "length is 799 samples, expected at least one frame of 800 samples" in why["short"]
-    assert "not finite" in why["nan"]
+    assert "truncated, 100 bytes of samples" in why["x-cut"]
+    assert "length is 0 samples" in why["x-empty"]
+    assert "length is 799 samples, expected at least one frame of 800 samples" in why["x-short"]
+    assert "nan.wav: sample 7 of channel 0, at 0.000875 s, is nan, expected a finite number" in why["x-nan"]
     assert "its folder is no class" in why["loose.wav"]
 
 
@@ -164,15 +173,116 @@ def test_folders_without_labels(root: Path) -> None:
     assert [entry.label for entry in result.archive.entries.values()] == [None, None]
 
 
-def test_equal_names_in_other_folders_get_names_that_differ(root: Path) -> None:
-    names = ["dog/1.wav", "cat/1.wav", "cat/1.flac", "cat/two words.wav", "dog/犬.wav", "dog/狗.wav"]
+def test_ids_follow_from_paths_alone(root: Path) -> None:
+    names = ["dog/1.wav", "cat/1.wav", "cat/two words.wav", "dog/犬.wav", "dog/狗.wav"]
     for i, name in enumerate(names):
         write(root / name, noise(seed=i))
     result = imported(root)
     assert len(result.archive) == len(names)
+    assert {"dog-1", "cat-1", "cat-two-words"} < set(result.archive.entries)
     plan = plan_sounds_archive(root, SoundsOptions())
-    assert [source.id for source in plan.sources] == sorted(result.archive.entries)
+    assert [one.id for one in plan.sources] == sorted(result.archive.entries)
     assert pickle.loads(pickle.dumps(plan)).sources == plan.sources
+    (root / "cat" / "1.wav").unlink()
+    assert {one.id for one in plan_sounds_archive(root, SoundsOptions()).sources} == set(result.archive.entries) - {
+        "cat-1"
+    }
+
+
+def test_files_of_one_id_do_not_stop_the_others(root: Path) -> None:
+    for i, name in enumerate(("cat/1.flac", "cat/1.wav", "Cat-1/x.wav", "cat/2.wav")):
+        write(root / name, noise(seed=i))
+    result = imported(root)
+    assert sorted(result.archive.entries) == ["Cat-1-x", "cat-1", "cat-2"]
+    (one,) = result.aside
+    assert one.name == "cat/1.wav"
+    assert one.why.endswith("1.wav: its id would be cat-1, that of cat/1.flac, expected another name of the file")
+
+
+def test_what_changed_is_imported_again(root: Path) -> None:
+    for i in range(3):
+        write(root / f"{i}.wav", noise(seed=i))
+    table = root / "metadata.csv"
+    table.write_text("filename,label,src_file\n0.wav,a,s\n1.wav,a,s\n2.wav,a,t\n")
+    assert [entry.origin for entry in imported(root).archive.entries.values()] == ["s", "s", "t"]
+    table.write_text("filename,label,src_file\n0.wav,b,s\n1.wav,a,s\n2.wav,a,t\n")
+    write(root / "1.wav", noise(RATE, seed=1))
+    result = imported(root)
+    assert result.written == 2
+    assert [entry.label for entry in result.archive.entries.values()] == ["b", "a", "a"]
+    np.testing.assert_array_equal(result.archive["1"].audio, noise(RATE, seed=1).T)
+    assert imported(root).written == 0
+
+
+def test_names_that_are_no_text_are_set_aside(root: Path) -> None:
+    write(root / "x" / "a.wav", noise())
+    folder = os.fsencode(root)
+    try:
+        os.mkdir(folder + b"/caf\xe9")
+        (root / "x" / "a.wav").rename(os.fsdecode(folder + b"/caf\xe9/b.wav"))
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    write(root / "x" / "a.wav", noise(seed=1))
+    Path(os.fsdecode(folder + b"/x/\xff.wav")).write_bytes((root / "x" / "a.wav").read_bytes())
+    result = imported(root)
+    assert list(result.archive.entries) == ["x-a"]
+    assert len(result.aside) == 2
+    for one in result.aside:
+        assert "its name is not UTF-8" in one.why
+        (one.name + one.why).encode()
+
+
+def test_links_to_folders_are_followed_once(root: Path, tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere" / "a.wav", noise())
+    write(root / ".store" / "b.wav", noise(seed=1))
+    write(root / "cat" / "c.wav", noise(seed=2))
+    (root / "dog").symlink_to(tmp_path / "elsewhere")
+    (root / "bird").symlink_to(root / ".store")
+    (root / "also").symlink_to(root / "cat")
+    (root / "cat" / "round").symlink_to(root)
+    (root / "zebra").symlink_to(tmp_path / "elsewhere")
+    result = imported(root)
+    assert sorted(result.archive.entries) == ["bird-b", "cat-c", "dog-a"]
+    assert sorted(one.name for one in result.aside) == ["also", "cat/round", "zebra"]
+    assert all("which is read where it is" in one.why for one in result.aside)
+
+
+def test_what_is_left_out_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root / "x" / "a.wav", noise())
+    (root / "x" / "b.M4A").write_bytes(b"x")
+    (root / "x" / "readme.txt").write_bytes(b"x")
+    (root / "closed").mkdir()
+    os.mkfifo(root / "x" / "pipe.wav")
+    listed = os.listdir
+
+    def refused(path: Path) -> list[str]:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", refused)
+    result = imported(root)
+    why = {one.name: one.why for one in result.aside}
+    assert set(why) == {"closed", "x/b.M4A", "x/pipe.wav"}
+    assert "a folder that cannot be read (Permission denied)" in why["closed"]
+    assert "b.M4A: format is .m4a, expected one of .wav" in why["x/b.M4A"]
+
+
+def test_a_table_with_line_breaks_in_cells_and_a_file_of_a_name_too_long(root: Path) -> None:
+    for i in range(2):
+        write(root / f"{i}.wav", noise(seed=i))
+    lines = [
+        "filename;label;note;fold",
+        '0.wav;a;"two\nlines\x0bof text";1',
+        f"{'x' * 300}.wav;a;;x",
+        "1.wav;a;n;2;more",
+    ]
+    (root / "metadata.csv").write_text("\n".join([*lines, "1.wav;b;n;2"]))
+    result = imported(root)
+    assert result.archive.entries["0"].columns == {"note": "two\nlines\x0bof text", "fold": "1"}
+    assert [one.why.split("metadata.csv: ", 1)[1][:6] for one in result.aside] == ["row 3:", "row 4:"]
+    assert "it has 5 cells, expected at most 4, as the header" in result.aside[1].why
+    assert result.archive.entries["1"].label == "b"
 
 
 @pytest.mark.parametrize("table", ["metadata.csv", "meta/esc50.csv"])
@@ -196,11 +306,11 @@ def test_the_layout_of_esc_50(table: str, label: str, root: Path) -> None:
     assert (entry.subject, entry.columns) == ("01", {"fold": 2, "target": 1, "esc10": "True", "take": "A"})
     np.testing.assert_array_equal(result.archive["2-100-1"].audio, noise(seed=1).T)
     why = [one.why for one in result.aside]
-    assert [one.name for one in result.aside] == ["gone.wav", "row 14", "1-100-0.wav", "2-100-1.wav"]
+    assert [one.name for one in result.aside] == ["gone.wav", "row 15", "1-100-0.wav", "2-100-1.wav"]
     assert "gone.wav, which is not there" in why[0]
-    assert f"expected filename and {label}" in why[1]
-    assert "row 15 is 1-100-0.wav, expected another file than row 1" in why[2]
-    assert f"expected filename and {label}" in why[3]
+    assert "row 15: column filename is empty, expected a file" in why[1]
+    assert "row 16: filename is 1-100-0.wav, that of row 2, expected another file" in why[2]
+    assert f"row 17: column {label} is empty, expected a label" in why[3]
     split = split_archive(result.archive, Protocol(name="fixed"))
     assert (len(split.train), len(split.validation), len(split.test)) == (4, 4, 4)
     assert plan_sounds_archive(root, SoundsOptions(unlabelled=True)).sources[0].label is None  # type: ignore[attr-defined]
@@ -209,12 +319,15 @@ def test_the_layout_of_esc_50(table: str, label: str, root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "number of rows is 0"),
+        ("", "header is missing"),
         ("filename,label\n", "number of rows is 0"),
-        ("file,label\na.wav,x\n", "header is file,label, expected filename and one of class, category, label"),
-        ("filename,name\na.wav,x\n", "header is filename,name, expected filename and one of"),
+        (
+            "file,label\na.wav,x\n",
+            r"header \(row 1\) is file,label, expected filename and one of class, category, label",
+        ),
+        ("filename,name\na.wav,x\n", r"header \(row 1\) is filename,name, expected filename and one of"),
         ("filename,label\na.wav,\xff\n", "not a UTF-8 text file"),
-        ("filename,label\na.wav," + 200_000 * "x", "not a CSV file"),
+        ("filename,label\na.wav," + 200_000 * "x", "row 2 is not CSV"),
     ],
 )
 def test_tables_that_cannot_be_used(text: str, says: str, root: Path) -> None:

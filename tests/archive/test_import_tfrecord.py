@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 import shutil
 import time
@@ -25,6 +26,7 @@ from acoustill.archive.importers.stored_maps import SHAPE, align_map
 from acoustill.archive.importers.tfrecord import TfrecordOptions, plan_tfrecord
 from acoustill.errors import AcoustillError
 from acoustill.imaging.specification import ForeignImages
+from avia_folders import ending_soon, put_pipe
 from tfrecord_folders import (
     Take,
     take,
@@ -85,10 +87,12 @@ def test_a_recording_of_avia_comes_back_exactly(tmp_path: Path) -> None:
     assert sidecar.files["audio"].microphones == (0,)
     assert sidecar.files["audio"].scale == 2**-31
     assert sidecar.provenance == {
-        "importer": "tfrecord",
-        "source": "Location_02/Subject_03/Action_010",
-        "files": 3,
-        "frames_dropped": 0,
+        "imported": {
+            "importer": "tfrecord",
+            "folder": "Location_02/Subject_03/Action_010",
+            "files": 3,
+            "frames_dropped": 0,
+        }
     }
 
 
@@ -159,7 +163,7 @@ def test_a_short_recording_keeps_its_own_length(tmp_path: Path, frames: int) -> 
     write_avia(tmp_path / "data", 1, 1, 0, recorded.looped(30))
     archive, recording = only(result := imported(tmp_path / "data"))
     check_equal(archive, recording, recorded)
-    assert archive[recording].sidecar.provenance["frames_dropped"] == 360 - frames
+    assert archive[recording].sidecar.provenance["imported"]["frames_dropped"] == 360 - frames
     assert result.notes == {importer.LOOPED: 1}
 
 
@@ -315,7 +319,9 @@ def not_finite(path: Path) -> None:
         (two_records, "number of records is 2 or more"),
         (without_lists, "lists is none, expected audio/data or audio/image or video/image"),
         (other_content, "not a TFRecord file"),
-        (Path.unlink, "2 is missing, while Data_003.tfrecord is there"),
+        (Path.unlink, "Action_001: Data_002.tfrecord is missing, while Data_003.tfrecord is there"),
+        (not_finite, "Data_002.tfrecord: frame 3 in audio/image is not finite, expected finite values"),
+        (put_pipe, "Data_002.tfrecord: a pipe or a device, expected a file"),
     ],
 )
 def test_a_second_that_is_broken_or_differs_is_set_aside(
@@ -324,13 +330,8 @@ def test_a_second_that_is_broken_or_differs_is_set_aside(
     folder = tmp_path / "data/Location_01/Subject_01/Action_001"
     write_seconds(folder, AVIA_CONTEXT, take(27, 36))
     spoil(folder / "Data_002.tfrecord")
-    assert words in why_set_aside(tmp_path / "data")
-
-
-def test_values_that_are_not_finite_set_a_recording_aside(tmp_path: Path) -> None:
-    folder = write_avia(tmp_path / "data", 1, 1, 0, take(28, 24))
-    not_finite(folder / "Data_002.tfrecord")
-    assert "not finite" in why_set_aside(tmp_path / "data")
+    with ending_soon():
+        assert words in why_set_aside(tmp_path / "data")
 
 
 def test_a_file_that_is_broken_in_the_repeated_part_is_found(tmp_path: Path) -> None:
@@ -342,9 +343,10 @@ def test_a_file_that_is_broken_in_the_repeated_part_is_found(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        ([], "expected files such as Data_1.tfrecord"),
-        (["Data_002.tfrecord"], "1 is missing, while Data_002.tfrecord is there"),
-        (["Data_001.tfrecord", "Data_003.tfrecord"], "2 is missing, while Data_003.tfrecord is there"),
+        ([], "holds no file such as Data_1.tfrecord"),
+        (["Data_002.tfrecord"], "Data_001.tfrecord is missing, while Data_002.tfrecord is there"),
+        (["Data_001.tfrecord", "Data_003.tfrecord"], "Data_002.tfrecord is missing, while Data_003.tfrecord is there"),
+        (["data_1.TFRecord", "data_11.TFRecord"], "data_2.TFRecord is missing, while data_11.TFRecord is there"),
         (["Data_001.tfrecord", "data_1.TFRECORD"], "Data_001.tfrecord and data_1.TFRECORD have the same number"),
     ],
 )
@@ -366,7 +368,7 @@ def test_folders_without_files_or_with_gaps_are_set_aside(tmp_path: Path, names:
         ("Location_01/Subject_02/Act_001", "not of the form Location_01/Subject_01/Action_001"),
         ("Location_00/Subject_01/Action_001", "location is 0, expected 1 to 3"),
         ("Location_04/Subject_01/Action_001", "location is 4, expected 1 to 3"),
-        ("Location_01/Subject_00/Action_001", "subject is 0"),
+        ("Location_01/Subject_00/Action_001", "subject is 0, expected 1 to 99"),
         ("Location_01/Subject_01/Action_000", "action is 0, expected 1 to 14"),
         ("Location_01/Subject_01/Action_015", "action is 15, expected 1 to 14"),
         ("location_3/Subject_09/Action_014", "the same recording as Location_03/Subject_09/Action_014"),
@@ -377,6 +379,23 @@ def test_folders_that_are_no_recordings_are_set_aside(tmp_path: Path, folder: st
     if folder.count("/") == 2:
         write_second(tmp_path / "data" / folder / "Data_001.tfrecord", AVIA_CONTEXT, take(30, 12))
     assert words in why_set_aside(tmp_path / "data")
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "data/Location_01").mkdir(parents=True)
+    try:
+        os.mkdir(os.fsencode(tmp_path / "data/Location_01") + b"/Subject_\xff")
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    write_avia(tmp_path / "data", 3, 9, 13, take(99, 12))
+    (aside,) = imported(tmp_path / "data").aside
+    assert aside.name == r"Location_01/Subject_\udcff"
+
+
+def test_a_folder_without_any_recording_says_what_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "data/Location_01").mkdir(parents=True)
+    with pytest.raises(AcoustillError, match=r"nothing to import; .* expected folders as Location_01/Subject_01"):
+        imported(tmp_path / "data")
 
 
 def test_lists_beside_the_locations_are_passed_over(tmp_path: Path) -> None:
@@ -418,30 +437,52 @@ def short_maps(shape: tuple[int, int, int]) -> tuple[np.ndarray, Take]:
 
 
 @pytest.mark.parametrize("shape", [(35, 48, 12), (36, 45, 12), (36, 48, 11), (30, 40, 10)])
-def test_zeros_in_front_of_short_maps_are_noted_and_kept(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+def test_zeros_in_front_of_short_maps_are_kept_on_request(tmp_path: Path, shape: tuple[int, int, int]) -> None:
     _, recorded = short_maps(shape)
     write_avia(tmp_path / "data", 1, 1, 0, recorded)
-    archive, recording = only(result := imported(tmp_path / "data"))
+    archive, recording = only(result := imported(tmp_path / "data", TfrecordOptions(short_maps="pad-front")))
     assert f"maps of {' x '.join(map(str, shape))} padded with zeros in front to 36 x 48 x 12" in result.notes
     check_equal(archive, recording, recorded)
 
 
-def test_short_maps_are_stretched_on_request_as_if_they_came_from_the_data_set(tmp_path: Path) -> None:
+def test_short_maps_are_set_aside_on_request_and_their_file_is_named(tmp_path: Path) -> None:
+    _, recorded = short_maps((35, 48, 12))
+    write_avia(tmp_path / "data", 1, 1, 0, recorded)
+    good = np.random.default_rng(0).standard_normal((12, *SHAPE)).astype(np.float32)
+    write_avia(tmp_path / "data", 3, 9, 13, Take(image=good))
+    (aside,) = imported(tmp_path / "data", TfrecordOptions(short_maps="set-aside")).aside
+    assert aside.name == "location-01-subject-01-action-00"
+    assert "Data_001.tfrecord: shape of the map is 35 x 48 x 12, expected 36 x 48 x 12" in aside.why
+
+
+def test_short_maps_are_stretched_as_if_they_came_from_the_data_set(tmp_path: Path) -> None:
     short, recorded = short_maps((35, 45, 12))
     assert recorded.image is not None
     write_avia(tmp_path / "data", 1, 1, 0, recorded)
-    archive, recording = only(result := imported(tmp_path / "data", TfrecordOptions(short_maps="resample")))
+    archive, recording = only(result := imported(tmp_path / "data"))
     assert "maps of 35 x 45 x 12 resampled to 36 x 48 x 12" in result.notes
     image = recorded.image.copy()
     image[7] = align_map(short, "resample", "a map")
     check_equal(archive, recording, Take(image=image))
 
 
+def test_the_command_resamples_short_maps_or_keeps_their_padding(tmp_path: Path, command) -> None:
+    short, recorded = short_maps((35, 45, 12))
+    assert recorded.image is not None
+    write_avia(tmp_path / "data", 1, 1, 0, recorded)
+    for name, options, expected in (
+        ("default", [], align_map(short, "resample", "a map")),
+        ("padded", ["--short-maps", "pad-front"], recorded.image[7]),
+    ):
+        assert command("import", "tfrecord", tmp_path / "data", tmp_path / name, *options).status == 0
+        image = Archive(tmp_path / name)["location-01-subject-01-action-00"].image
+        np.testing.assert_array_equal(image[7], expected)
+
+
 def test_maps_of_acivw_were_never_padded(tmp_path: Path) -> None:
     _, recorded = short_maps((35, 48, 12))
     write_acivw(tmp_path / "data", 0, 0, recorded)
-    options = TfrecordOptions(flip=False, short_maps="resample")
-    archive, recording = only(result := imported(tmp_path / "data", options))
+    archive, recording = only(result := imported(tmp_path / "data", TfrecordOptions(flip=False)))
     assert result.notes == {}
     check_equal(archive, recording, recorded)
 
@@ -452,7 +493,7 @@ def test_maps_of_acivw_were_never_padded(tmp_path: Path) -> None:
 def test_neither_data_set_and_both_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AcoustillError, match="no such folder"):
         plan_tfrecord(tmp_path / "missing")
-    with pytest.raises(AcoustillError, match="layout is neither"):
+    with pytest.raises(AcoustillError, match="layout is neither, expected folders as Location_01/Subject_01"):
         plan_tfrecord(tmp_path)
     (tmp_path / "Location_01").mkdir()
     (tmp_path / "class_0").mkdir()
@@ -469,7 +510,7 @@ def test_neither_data_set_and_both_are_refused(tmp_path: Path) -> None:
         {"microphones": (-1,)},
         {"jpeg_quality": 0},
         {"jpeg_quality": 101},
-        {"short_maps": "set-aside"},
+        {"short_maps": "stretch"},
     ],
 )
 def test_options_that_cannot_be_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
@@ -496,7 +537,7 @@ def test_the_plan_only_lists_and_is_quick(tmp_path: Path) -> None:
         "dataset": "AVIA",
         "microphones": None,
         "jpeg_quality": None,
-        "short_maps": "pad-front",
+        "short_maps": "resample",
         "flip": False,
     }
 

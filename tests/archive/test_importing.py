@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from acoustill.archive import Archive, ImageHeader, validate_archive
+from acoustill.archive import Archive, ImageHeader, finish_archive, validate_archive
 from acoustill.archive.importers.importing import ImportPlan, run_import
 from acoustill.errors import AcoustillError
 from acoustill.files import file_hash, only_writer
@@ -121,3 +122,85 @@ def test_an_image_header_without_a_grid_is_kept(tmp_path: Path) -> None:
     plan = toy_plan(1)
     with_images = ImportPlan(plan.maker, plan.rig, ImageHeader(IMAGE_SPECIFICATION, None), plan.sources)
     assert Archive(run_import(with_images, tmp_path / "out").archive.path).image_header == with_images.image
+
+
+def test_a_folder_that_lost_what_it_held_is_imported_again(tmp_path: Path) -> None:
+    """After a power cut, say."""
+    whole = bytes_of(run_import(toy_plan(4), tmp_path / "out").archive.path)
+    folder = tmp_path / "out" / "recordings"
+    (folder / "r000" / "recording.json").write_text("")
+    audio = folder / "r001" / "audio.npy"
+    audio.write_bytes(audio.read_bytes()[:200])
+    (folder / "r002" / "video.jpegs").unlink()
+    assert run_import(toy_plan(4), tmp_path / "out").written == 3
+    assert bytes_of(tmp_path / "out") == whole
+
+
+def test_a_source_that_changed_is_imported_again(tmp_path: Path) -> None:
+    run_import(toy_plan(3), tmp_path / "out")
+    plan = toy_plan(3)
+    changed = replace(plan, sources=(plan.sources[0], replace(plan.sources[1], label="knock"), plan.sources[2]))
+    result = run_import(changed, tmp_path / "out")
+    assert result.written == 1
+    assert [entry.label for entry in result.archive.entries.values()] == ["clap", "knock", "clap"]
+
+
+def test_what_is_no_more_in_the_source_is_not_kept_in_silence(tmp_path: Path) -> None:
+    run_import(toy_plan(3), tmp_path / "out")
+    with pytest.raises(AcoustillError, match=r"a recording is there that cannot be imported any more, 'r002' first"):
+        run_import(toy_plan(2), tmp_path / "out")
+    assert len(Archive(tmp_path / "out")) == 3
+
+
+def test_names_that_differ_in_case_only_are_refused(tmp_path: Path) -> None:
+    plan = ImportPlan({}, little_rig(), None, (ToySource("R", 0), ToySource("r", 1)))
+    with pytest.raises(AcoustillError, match="two recordings would be called 'R'"):
+        run_import(plan, tmp_path / "out")
+
+
+def test_a_failed_first_try_does_not_block_the_right_one(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(AcoustillError, match="none of 1 recordings"):
+        run_import(replace(toy_plan(1, broken=(0,)), maker={"importer": "toy", "microphones": 5}), tmp_path / "out")
+    assert len(run_import(toy_plan(1), tmp_path / "out").archive) == 1
+
+
+def test_the_setting_that_differs_is_named(tmp_path: Path) -> None:
+    run_import(toy_plan(1), tmp_path / "out")
+    with pytest.raises(AcoustillError, match=r"other settings is there: microphones was None and is 2"):
+        run_import(replace(toy_plan(1), maker={"importer": "toy", "microphones": 2}), tmp_path / "out")
+
+
+def test_a_stray_file_among_the_recordings_does_not_stop_the_end(tmp_path: Path) -> None:
+    run_import(toy_plan(1), tmp_path / "out")
+    (tmp_path / "out" / "recordings" / "Thumbs.db").write_text("mine")
+    assert finish_archive(tmp_path / "out") == 1
+
+
+def test_names_that_are_no_text_are_printable_when_set_aside() -> None:
+    one = SetAside(b"dog-\xff.wav".decode("utf-8", "surrogateescape"), "is \udcff")
+    assert (one.name, one.why) == (r"dog-\udcff.wav", r"is \udcff")
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    whole = run_import(toy_plan(8), tmp_path / "whole").archive.path
+    line = [sys.executable, str(ROOT / "toy_imports.py"), str(tmp_path / "out"), "8", "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TOY_SECONDS": "0.3"}
+    with subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL, start_new_session=True) as running:
+        while running.poll() is None and not [*(tmp_path / "out").glob("recordings/[!.]*")]:
+            time.sleep(0.01)
+        writing = [folder.name.split(".")[-2] for folder in (tmp_path / "out").glob("recordings/.*.part")]
+        assert writing, "nobody was writing"
+        os.kill(int(writing[0]), signal.SIGKILL)
+        assert running.wait(60) == 0
+    assert bytes_of(tmp_path / "out") == bytes_of(whole)
+
+
+def test_ctrl_c_ends_at_once_with_several_processes(tmp_path: Path) -> None:
+    line = [sys.executable, str(ROOT / "toy_imports.py"), str(tmp_path / "out"), "8", "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TOY_SECONDS": "60"}
+    with subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL, start_new_session=True) as running:
+        while running.poll() is None and not [*(tmp_path / "out").glob("recordings/.*.part")]:
+            time.sleep(0.01)
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(20) != 0

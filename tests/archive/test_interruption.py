@@ -54,7 +54,6 @@ def test_a_recording_that_is_there_survives_a_failed_replacement(
     np.testing.assert_array_equal(Archive(archive.path)["r000"].audio, streams(9)["audio"])
 
 
-LEFT = "was left behind when a writer was interrupted; remove it"
 KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
@@ -88,7 +87,7 @@ def test_a_killed_writer_is_gone_on_from(tmp_path: Path) -> None:
 
     finish_archive(path)  # what is whole can be used
     assert list(Archive(path).entries) == ["r000"]
-    assert {problem.what for problem in validate_archive(path)} == {LEFT}
+    assert not validate_archive(path)
 
     start_archive(path)  # the same command again
     for number in range(2):

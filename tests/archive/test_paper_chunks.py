@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from acoustill.archive import Archive, Clip, Entry, Protocol, Split, create_archive, split_archive
 from acoustill.archive.clips import all_clips, random_clip, regular_clips
@@ -127,8 +127,7 @@ def test_no_frame_is_on_two_sides(archive: Archive) -> None:
         assert not one & other
 
 
-def test_neither_fold_nor_seed_of_the_protocol_change_it(archive: Archive) -> None:
-    assert split_archive(archive, Protocol(name="paper-chunks", seed=7)) == split_archive(archive, PAPER)
+def test_there_is_one_fold(archive: Archive) -> None:
     with pytest.raises(AcoustillError, match=r"protocol\.fold is 1, expected 0, for there is one split only"):
         split_archive(archive, Protocol(name="paper-chunks", fold=1))
 
@@ -194,6 +193,13 @@ def test_it_says_that_it_leaks_how_much_and_which_classes_are_missing(archive: A
     assert split_archive(archive, Protocol(name="subjects")).leaks == 0.0
 
 
+def test_nobody_looped_recordings_that_are_not_avias(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "archive", avia(1), importer=None)
+    split = replace(split_archive(archive, PAPER), left_out=3)
+    assert "3 of the chunks are left out: their recordings end before them" in split.warnings(archive)
+    assert not any("paper's code" in sentence for sentence in split.warnings(archive))
+
+
 def test_unlabelled_recordings_are_not_dealt(tmp_path: Path, archive: Archive) -> None:
     """Those of subjects that are tested, and those of equal sound, are left out as by every protocol."""
     lines = avia()
@@ -213,17 +219,17 @@ def test_clips_stay_inside_the_chunks(archive: Archive) -> None:
     split = split_archive(archive, PAPER)
     rng = np.random.default_rng(0)
     for side in LABELLED:
-        extents = split.extents(archive, side)
-        regular = all_clips(archive, extents, 5 * SECOND)
-        assert len(regular) == 2 * len(extents)
-        for clip, extent in zip(regular, [extent for extent in extents for _ in range(2)], strict=True):
-            assert clip.recording == extent.recording
-            assert extent.start <= clip.start < clip.stop <= extent.stop
-        starts = {(drawn := random_clip(extents[0], 110, rng)).start - extents[0].start for _ in range(300)}
-        assert drawn.recording == extents[0].recording
+        parts = split.parts(archive, side)
+        regular = all_clips(archive, parts, 5 * SECOND)
+        assert len(regular) == 2 * len(parts)
+        for clip, part in zip(regular, [part for part in parts for _ in range(2)], strict=True):
+            assert clip.recording == part.recording
+            assert part.start <= clip.start < clip.stop <= part.stop
+        starts = {(drawn := random_clip(parts[0], 110, rng)).start - parts[0].start for _ in range(300)}
+        assert drawn.recording == parts[0].recording
         assert starts == set(range(11))
     with pytest.raises(AcoustillError, match=r"length is 120 frames.*, expected a clip's 121 or more"):
-        regular_clips(extents[0], 121)
+        regular_clips(parts[0], 121)
 
 
 @pytest.mark.parametrize(
@@ -244,11 +250,6 @@ def test_a_side_that_is_empty_is_refused(tmp_path: Path) -> None:
     lines = [take(1, 1, action, frames=SECOND) for action in range(4)]
     with pytest.raises(AcoustillError, match="nothing is in train"):
         split_archive(archive_of(tmp_path / "archive", lines), PAPER)
-
-
-def test_a_scenario_is_for_no_other_protocol() -> None:
-    with pytest.raises(ValidationError, match="scenario is for paper-chunks alone"):
-        Protocol(name="subjects", scenario="location 1")
 
 
 # splits of parts --------------------------------------------------------------------------------------------

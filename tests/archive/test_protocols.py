@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ PROTOCOLS = [
     *(Protocol(name="scenarios-and-subjects", held_out=held, fold=fold) for held in SCENARIOS for fold in range(3)),
     *(Protocol(name="fixed", fold=fold) for fold in range(5)),
 ]
+
+
+KEEPS_SUBJECTS_APART = ("subjects", "scenarios", "scenarios-and-subjects")
 
 
 def name_of(protocol: Protocol) -> str:
@@ -356,7 +360,7 @@ def test_equal_audio_on_two_sides_is_refused(tmp_path: Path) -> None:
     lines = [entry(i, label="clap", subject=f"s{i}") for i in range(3)]
     lines[2]["content"] = lines[0]["content"]
     with pytest.raises(AcoustillError, match=r"r000[02] of .* and r000[02] of .* hold the same audio"):
-        split_archive(of(tmp_path, lines), Protocol(name="recordings"))
+        split_archive(of(tmp_path, lines), Protocol(name="subjects"))
 
 
 def test_an_unlabelled_copy_of_a_test_recording_is_left_out(tmp_path: Path) -> None:
@@ -372,6 +376,109 @@ def test_a_split_of_another_archive_is_refused(archive: Archive) -> None:
     split = split_archive(archive, Protocol(name="recordings"))
     with pytest.raises(AcoustillError, match="there is no recording 'other'"):
         Split(("other",), split.validation, split.test).check(archive)
+
+
+# subjects and equal content ---------------------------------------------------------------------------------
+
+
+def changed(path: Path, changes: dict[int, dict[str, Any]]) -> Archive:
+    lines = [entry.model_dump(mode="json") for entry in avia_like(path, unlabelled=False).entries.values()]
+    for number, change in changes.items():
+        lines[number] |= change
+    return of(path, lines)
+
+
+@pytest.mark.parametrize("name", KEEPS_SUBJECTS_APART)
+def test_one_recording_without_a_subject_is_refused_where_subjects_are_kept_apart(name: str, tmp_path: Path) -> None:
+    """It once made `scenarios` deal the whole archive by recording."""
+    archive = changed(tmp_path, {17: {"subject": None}})
+    protocol = Protocol(name=name, held_out=None if name == "subjects" else "office")  # type: ignore[arg-type]
+    with pytest.raises(AcoustillError, match="recording r0017: subject is missing, expected a value for every record"):
+        split_archive(archive, protocol)
+
+
+def test_a_split_that_breaks_its_promise_of_subjects_is_refused(archive: Archive) -> None:
+    for protocol in (p for p in PROTOCOLS if p.name in KEEPS_SUBJECTS_APART):
+        split = split_archive(archive, protocol)
+        assert split.subjects_apart
+        moved, *rest = split.train
+        subject = archive.entries[moved].subject
+        for side in ("validation", "test"):
+            wrong = replace(split, train=tuple(rest), **{side: (*getattr(split, side), moved)})  # type: ignore[arg-type]
+            with pytest.raises(AcoustillError, match=f"subject '{subject}' is in both train and {side}"):
+                wrong.check(archive)
+    by_recording = split_archive(archive, Protocol(name="recordings"))
+    assert not by_recording.subjects_apart
+    by_recording.check(archive)
+
+
+def test_subjects_that_are_tested_and_trained_on_are_counted(archive: Archive, tmp_path: Path) -> None:
+    split = split_archive(archive, Protocol(name="recordings"))
+    (sentence,) = split.warnings(archive)
+    assert "18 of 18 test recordings (100 %) are of subjects, or cut from originals, that are also trained" in sentence
+    of_their_own = {
+        number: {"subject": f"only in {recording}"}
+        for number, recording in enumerate(archive.entries)
+        if recording in split.test[:9]
+    }
+    half = changed(tmp_path, of_their_own)
+    (sentence,) = split_archive(half, Protocol(name="recordings")).warnings(half)
+    assert "9 of 18 test recordings (50 %)" in sentence
+    nobody = changed(tmp_path, {number: {"subject": None} for number in range(54)})
+    for protocol in (Protocol(name="recordings"), Protocol(name="scenarios", held_out="office")):
+        assert split_archive(nobody, protocol).warnings(nobody) == ()
+
+
+@pytest.mark.parametrize("name", ["subjects", "scenarios-and-subjects"])
+def test_unlabelled_recordings_of_nobody_known_are_counted(name: str, archive: Archive) -> None:
+    held_out = "office" if name == "scenarios-and-subjects" else None
+    split = split_archive(archive, Protocol(name=name, held_out=held_out))  # type: ignore[arg-type]
+    unknown = sum(archive.entries[recording].subject is None for recording in split.unlabelled)
+    (sentence,) = split.warnings(archive)
+    assert unknown == (5 if held_out is None else 4)
+    assert f"of {unknown} of the {len(split.unlabelled)} unlabelled recordings the subject is not known" in sentence
+    assert replace(split, unlabelled=()).warnings(archive) == ()
+
+
+def test_recordings_of_equal_content_are_dealt_as_one(tmp_path: Path) -> None:
+    """Of one class and of two, of one scenario and of two: never on two sides, and everything is tested once."""
+    same = {number: {"content": "a" * 64} for number in (0, 1, 20, 40)} | {7: {"content": f"{30:064x}"}}
+    archive = changed(tmp_path, same)
+    twins = [{"r0000", "r0001", "r0020", "r0040"}, {"r0007", "r0030"}]
+    for seed in range(5):
+        tested: list[str] = []
+        for fold in range(3):
+            split = split_archive(archive, Protocol(name="recordings", fold=fold, seed=seed))
+            for group in twins:
+                assert sum(bool(group & set(side)) for side in (split.train, split.validation, split.test)) == 1
+            tested += split.test
+        assert sorted(tested) == sorted(archive.entries)
+
+
+@pytest.mark.parametrize(
+    ("name", "given_", "complaint"),
+    [
+        ("recordings", {"held_out": "office"}, "held_out 'office' is of no use to recordings; it is for scenarios and"),
+        ("recordings", {"column": "list"}, "column 'list' is of no use to recordings; it is for fixed"),
+        ("subjects", {"column": "list"}, "column 'list' is of no use to subjects"),
+        ("subjects", {"held_out": "office"}, "held_out 'office' is of no use to subjects"),
+        ("fixed", {"folds": 5}, "folds 5 is of no use to fixed; it is for recordings and subjects"),
+        ("fixed", {"seed": 1}, "seed 1 is of no use to fixed"),
+        ("fixed", {"held_out": "office"}, "held_out 'office' is of no use to fixed"),
+        ("paper-chunks", {"seed": 42}, "seed 42 is of no use to paper-chunks"),
+        ("paper-chunks", {"folds": 10}, "folds 10 is of no use to paper-chunks"),
+        ("subjects", {"scenario": "office"}, "scenario 'office' is of no use to subjects; it is for paper-chunks"),
+    ],
+)
+def test_settings_that_a_protocol_does_not_go_by_are_refused(name: Any, given_: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Protocol(name=name, **given_)
+
+
+def test_a_protocol_that_states_every_setting_is_read_again() -> None:
+    """As the configuration of a run does."""
+    for protocol in PROTOCOLS:
+        assert Protocol.model_validate(protocol.model_dump(mode="json")) == protocol
 
 
 @given(
@@ -406,6 +513,9 @@ def test_any_archive_is_split_without_leaks_or_refused(
         return
     for one, other in combinations([split.train, split.validation, split.test, split.unlabelled], 2):
         assert not values(archive, one, "content") & values(archive, other, "content")
+    if protocol.name in KEEPS_SUBJECTS_APART:
+        for one, other in combinations([split.train, split.validation, split.test], 2):
+            assert not (values(archive, one, "subject") & values(archive, other, "subject")) - {None}
 
 
 def test_random_archives_large_enough_are_split(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_every_stream_comes_back(tmp_path: Path) -> None:
 
 
 @given(
-    label=st.none() | st.text(max_size=12),
+    label=st.none() | st.text(min_size=1, max_size=12),
     columns=st.dictionaries(st.text(max_size=8), st.none() | st.text(max_size=8) | st.integers() | st.floats(allow_nan=False, allow_infinity=False), max_size=3),  # noqa: E501
     shape=st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5)),
 )  # fmt: skip

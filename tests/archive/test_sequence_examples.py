@@ -16,6 +16,7 @@ from tfrecord.writer import TFRecordWriter
 from acoustill.archive.importers import sequence_examples
 from acoustill.archive.importers.sequence_examples import read_sequence_examples
 from acoustill.errors import AcoustillError
+from avia_folders import ending_soon, put_pipe
 from tfrecord_folders import write_sequence_examples
 
 many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -232,6 +233,14 @@ def test_steps_that_are_not_one_string_of_bytes_are_refused(tmp_path: Path) -> N
     for steps in (([1, 2], "int"), ([[b"a", b"b"]], "byte"), ([[]], "byte")):
         path = write_sequence_examples(tmp_path / "a.tfrecord", [({}, {"audio/data": steps})])
         assert "a step of audio/data holds" in str(read_or_refuse(path))
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.tfrecord"
+    path.touch()
+    put_pipe(path)
+    with ending_soon():
+        assert read_or_refuse(path) == f"{path}: a pipe or a device, expected a file"
 
 
 def test_missing_and_empty_files_and_folders_are_named(tmp_path: Path) -> None:

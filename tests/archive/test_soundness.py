@@ -98,10 +98,49 @@ def test_a_channel_that_does_not_move_for_half_a_second(seconds: float, found: b
     assert check(row).findings == ((("stuck", what),) if found else ())
 
 
-def test_padding_with_zeros_is_no_fault() -> None:
-    row = noise()
-    row[4000:12000] = 0
-    assert check(row, noise(1)).findings == ()
+@pytest.mark.parametrize("channels", [1, 3])
+def test_padding_with_zeros_is_no_fault(channels: int) -> None:
+    rows = [noise(seed) for seed in range(channels)]
+    for row in rows:
+        row[4000:12000] = 0
+    assert check(*rows).findings == ()
+
+
+@pytest.mark.parametrize("value", [-1, 3])
+@pytest.mark.parametrize("scale", [1, 256, 65536, 2.0**-15, 0.7 * 2.0**-15])
+def test_silence_of_converters_that_are_off_by_a_few_steps_is_no_fault(value: int, scale: float) -> None:
+    quiet = np.random.default_rng(0).integers(-40, 41, SAMPLES)
+    quiet[2000:12000] = value
+    dtype = np.float32 if scale < 1 else np.int16 if scale == 1 else np.int32
+    assert check((quiet * scale).astype(dtype)).findings == ()
+    quiet[2000:12000] = 20
+    assert [kind for kind, _ in check((quiet * scale).astype(dtype)).findings] == ["stuck"]
+
+
+def test_a_channel_that_holds_one_of_the_last_bits_is_silent() -> None:
+    off = np.full(SAMPLES, -1, np.int16)
+    assert check(off).findings == (("silence", "the whole recording is silent"),)
+    assert not check(off).telling
+
+
+@pytest.mark.parametrize("value", [0, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_a_microphone_that_dies_is_found_and_one_that_hears_the_same_pause_is_not(dtype: type, value: int) -> None:
+    rows = [(3000 * noise(seed)).astype(np.int16) for seed in range(3)]
+    rows[1][5000:] = value
+    scale = 2.0**-15 if dtype is np.float32 else 1
+    what = "silent while others are not: microphone 1 for 1.38 s from 0.625 s on"
+    assert check(*(row * scale for row in rows)).findings == (("silence", what),)
+    assert check(*(row * scale for row in rows), broken=(1,)).findings == ()
+    for row in rows:
+        row[6000:12000] = value
+    rows[1][12000:] = rows[0][12000:] // 2
+    assert check(*(row * scale for row in rows)).findings == ()
+
+
+def test_the_end_of_a_sound_that_fades_in_other_channels_is_no_death() -> None:
+    fading = 30000 * noise() / 5 * np.exp(-np.arange(SAMPLES) / 800)
+    assert check(fading.astype(np.int16), (0.1 * fading).astype(np.int16)).findings == ()
 
 
 def test_many_channels_are_said_in_one_sentence() -> None:
@@ -155,6 +194,34 @@ def test_a_clipped_tone_is_found_and_a_whole_one_is_not() -> None:
 def test_slow_waves_in_coarse_steps_are_not_clipped(hertz: float, scale: float) -> None:
     wave = tone(1000, hertz).round()
     assert check(wave.astype(np.int16) if scale == 1 else (wave * scale).astype(np.float32)).findings == ()
+
+
+@pytest.mark.parametrize("hertz", [10, 20, 27.3, 40])
+def test_slow_waves_at_full_scale_are_not_clipped(hertz: float) -> None:
+    time_s = np.arange(3 * 48000) / 48000
+    wave = np.sin(2 * np.pi * hertz * time_s)
+    rows = [(32767 * wave).astype(np.int16), ((2**31 - 1) * wave).astype(np.int32)]
+    coarse = [(np.round(32767 * wave) * 65536).astype(np.int32), (np.round(1000 * wave) * 32.76).astype(np.int16)]
+    for row in rows + coarse:
+        assert check_channels(row[None], [0], Rig("one", np.zeros((1, 3)), 48000, 12.0)).findings == ()
+
+
+@pytest.mark.parametrize("hertz", [0.1, 1.0, 2.0, 7.7])
+@pytest.mark.parametrize("amplitude", [1.0, 0.3, 20.0])
+def test_slow_waves_of_floats_are_not_clipped(hertz: float, amplitude: float) -> None:
+    wave = amplitude * np.sin(2 * np.pi * hertz * np.arange(3 * 48000) / 48000)
+    rows = wave.astype(np.float32), (0.777 * np.round(327 * wave) / 32768).astype(np.float32)
+    for row in rows:
+        assert check_channels(row[None], [0], Rig("one", np.zeros((1, 3)), 48000, 12.0)).findings == ()
+
+
+@pytest.mark.parametrize("hertz", [10, 100, 1000])
+def test_clipped_tones_that_repeat_exactly_are_found(hertz: float) -> None:
+    wave = np.clip(30000 * np.sin(2 * np.pi * hertz * np.arange(48000) / 48000), -20000, 20000)
+    rows = wave.astype(np.int16), (wave.astype(np.int32) * 256), (wave / 32768).astype(np.float32)
+    for row in (*rows, (wave.round() * 1.37e-5).astype(np.float32)):
+        heard = check_channels(row[None], [0], Rig("one", np.zeros((1, 3)), 48000, 12.0))
+        assert [kind for kind, _ in heard.findings] == ["clipping"]
 
 
 def test_the_last_bits_of_a_quiet_recording_are_not_clipped() -> None:

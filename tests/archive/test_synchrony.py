@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from two_clocks import clap_film, clap_sound, knock, scene, two_recordings
 
 from acoustill.archive.importers.claps import Moments, sharp_onsets, sudden_changes, synchrony_from_claps
-from acoustill.archive.importers.synchrony import Clocks, Heard, Synchrony, synchrony_from_sound
+from acoustill.archive.importers.synchrony import (
+    Clocks,
+    Heard,
+    Points,
+    Synchrony,
+    fitted,
+    synchrony_from_sound,
+)
 from acoustill.errors import AcoustillError
 
 KINDS = ["noise", "speech", "knocks"]
@@ -23,13 +30,28 @@ def largest_error_s(found: Clocks, true: Clocks, seconds: float) -> float:
 
 def test_clocks_are_a_line_and_its_inverse() -> None:
     clocks = Clocks(1.5, 100.0)
-    assert clocks.video_s(0.0) == 1.5  # the video was started first
-    assert clocks.video_s(10_000.0) == pytest.approx(10_002.5)  # and counts a second more in 10,000
+    assert clocks.video_s(1.5) == 0.0  # the video began later
+    assert clocks.audio_s(0.0) == 1.5
+    assert clocks.video_s(10_001.5) == pytest.approx(10_001.0)  # and counts a second more in 10,000
     assert clocks.audio_s(clocks.video_s(123.4)) == pytest.approx(123.4)
+    assert Clocks(-1.5).video_s(0.0) == 1.5  # the video began first
+
+
+@pytest.mark.parametrize("true", [Clocks(-9.123456, 400.0), Clocks(0.7, 0.0), Clocks(250.25, -400.0)])
+def test_a_line_through_leads_is_these_clocks(true: Clocks) -> None:
+    """And of the offset, the error is that at the mean time of the points, in whatever distance that is from 0."""
+    times = 500.0 + np.linspace(0.0, 300.0, 25)
+    leads = np.array([true.video_s(time) - time for time in times])
+    found = fitted(Points(times, leads, np.ones(25)), "sound", 30, 1e-3, 50e-6)
+    assert found.clocks.offset_s == pytest.approx(true.offset_s, abs=1e-6)
+    assert found.clocks.drift_ppm == pytest.approx(true.drift_ppm, abs=1e-3)
+    assert found.offset_error_s == pytest.approx(1e-3 / 5)
+    assert found.drift_error_ppm == pytest.approx(1e6 * 1e-3 / (5 * times.std()))
+    assert (found.used, found.found) == (25, 30)
 
 
 @pytest.mark.parametrize(
-    ("kind", "offset_s", "drift_ppm"), [("noise", 3.3217, 200), ("speech", -7.77, -200), ("knocks", 0.013, 35)]
+    ("kind", "offset_s", "drift_ppm"), [("noise", -3.3217, 200), ("speech", 7.77, -200), ("knocks", -0.013, 35)]
 )
 def test_three_minutes_of_sound_at_10_db(kind: str, offset_s: float, drift_ppm: float) -> None:
     true = Clocks(offset_s, drift_ppm)
@@ -76,27 +98,27 @@ def test_unrelated_sounds_are_refused(kinds: tuple[str, str], seconds: float, se
 
 
 def test_a_short_video_is_found_in_a_long_recording_and_the_other_way_round(rng: np.random.Generator) -> None:
-    audio, track = two_recordings("speech", 90.0, Clocks(-8.0, 50.0), rng, track_seconds=20.0)
+    audio, track = two_recordings("speech", 90.0, Clocks(8.0, 50.0), rng, track_seconds=20.0)
     found = synchrony_from_sound(audio, track, "take")
-    assert abs(found.clocks.video_s(15.0) - Clocks(-8.0, 50.0).video_s(15.0)) < 2e-3
-    audio, track = two_recordings("speech", 20.0, Clocks(9.0, 50.0), rng, track_seconds=90.0)
+    assert abs(found.clocks.video_s(15.0) - Clocks(8.0, 50.0).video_s(15.0)) < 2e-3
+    audio, track = two_recordings("speech", 20.0, Clocks(-9.0, 50.0), rng, track_seconds=90.0)
     found = synchrony_from_sound(audio, track, "take")
-    assert abs(found.clocks.video_s(10.0) - Clocks(9.0, 50.0).video_s(10.0)) < 2e-3
+    assert abs(found.clocks.video_s(10.0) - Clocks(-9.0, 50.0).video_s(10.0)) < 2e-3
 
 
 def test_windows_without_a_counterpart_do_no_harm(rng: np.random.Generator) -> None:
     """Only a third of each recording is of the same time."""
-    audio, track = two_recordings("speech", 30.0, Clocks(-10.0, 0.0), rng, track_seconds=30.0)
+    audio, track = two_recordings("speech", 30.0, Clocks(10.0, 0.0), rng, track_seconds=30.0)
     other = scene("speech", 40.0, rng)[::4].astype(np.float32)
     audio = Heard(np.concatenate([other[: 12288 * 30], audio.samples]), 12288)
     found = synchrony_from_sound(audio, track, "take")
-    assert abs(found.clocks.offset_s + 40.0) < 2e-3
+    assert abs(found.clocks.offset_s - 40.0) < 2e-3
 
 
 def test_a_sound_track_that_starts_late_or_is_upside_down(rng: np.random.Generator) -> None:
-    audio, track = two_recordings("speech", 20.0, Clocks(0.5, 0.0), rng)
+    audio, track = two_recordings("speech", 20.0, Clocks(-0.5, 0.0), rng)
     turned = Heard(-track.samples, track.rate, start_s=0.25)
-    assert abs(synchrony_from_sound(audio, turned, "take").clocks.offset_s - 0.75) < 2e-3
+    assert abs(synchrony_from_sound(audio, turned, "take").clocks.offset_s + 0.75) < 2e-3
 
 
 def test_a_drift_that_cannot_be_told_is_taken_for_none(rng: np.random.Generator) -> None:
@@ -107,7 +129,7 @@ def test_a_drift_that_cannot_be_told_is_taken_for_none(rng: np.random.Generator)
     found = synchrony_from_sound(*heard, "take")
     assert found.clocks.drift_ppm == 0
     assert found.drift_error_ppm is None
-    assert abs(found.clocks.offset_s - 0.5) < 1e-3
+    assert abs(found.clocks.offset_s + 0.5) < 1e-3
     assert "drift_error_ppm" not in found.to_json()
     assert json.loads(json.dumps(found.to_json()))["how"] == "sound"
 
@@ -173,7 +195,7 @@ def test_the_first_clap_of_a_row_does_not_stand_out(rng: np.random.Generator) ->
 @given(
     kind=st.sampled_from(["flash", "hands"]),
     frame_rate=st.sampled_from([25.0, 30.0, 50.0]),
-    offset_s=st.floats(-1, 3),
+    offset_s=st.floats(-3, 1),
     drift_ppm=st.floats(-200, 200),
     at=st.tuples(st.floats(1.5, 3.0), st.floats(17.0, 18.0)),
     seed=st.integers(0, 1000),
@@ -182,7 +204,7 @@ def test_claps_tell_the_clocks_to_half_a_frame(
     kind: str, frame_rate: float, offset_s: float, drift_ppm: float, at: tuple[float, float], seed: int
 ) -> None:
     rng, true = np.random.default_rng(seed), Clocks(offset_s, drift_ppm)
-    film = clap_film(kind, [true.video_s(one) for one in at], 20.0 + offset_s, frame_rate, rng)
+    film = clap_film(kind, [true.video_s(one) for one in at], 20.0 - offset_s, frame_rate, rng)
     seen, frame_s = sudden_changes(film)
     assert frame_s == pytest.approx(1 / frame_rate)
     found = synchrony_from_claps(sharp_onsets(clap_sound(list(at), 20.0, rng)), seen, frame_s, "take")
@@ -196,14 +218,14 @@ def test_claps_tell_the_clocks_to_half_a_frame(
 def test_one_flash_is_enough(frame_rate: float, rng: np.random.Generator) -> None:
     seen, frame_s = sudden_changes(clap_film("flash", [4.321], 12.0, frame_rate, rng))
     found = synchrony_from_claps(sharp_onsets(clap_sound([2.0], 10.0, rng)), seen, frame_s, "take")
-    assert abs(found.clocks.offset_s - 2.321) <= frame_s / 2 + 2e-3
+    assert abs(found.clocks.offset_s + 2.321) <= frame_s / 2 + 2e-3
     assert found.offset_error_s == pytest.approx(frame_s / np.sqrt(12))
     assert found.used == 1
 
 
 def test_claps_at_both_ends_of_ten_minutes_tell_the_drift() -> None:
     """Moments as they would be seen at 30 frames/s and heard."""
-    true, frame_s = Clocks(0.7, 150.0), 1 / 30
+    true, frame_s = Clocks(-0.7, 150.0), 1 / 30
     heard = np.array([3.0, 4.1, 595.0])
     seen = np.round(true.video_s(heard) / frame_s) * frame_s  # type: ignore[arg-type]
     found = synchrony_from_claps(Moments(heard, np.full(3, 40.0)), Moments(seen, np.full(3, 20.0)), frame_s, "take")
@@ -225,7 +247,7 @@ def test_claps_that_cannot_be_told_apart_are_refused(rng: np.random.Generator) -
     found = synchrony_from_claps(
         Moments(uneven, np.full(5, 40.0)), Moments(uneven + 2, np.full(5, 20.0)), 1 / 30, "take"
     )
-    assert (found.clocks.offset_s, found.used) == (2.0, 5)
+    assert (found.clocks.offset_s, found.used) == (-2.0, 5)
 
 
 def test_nothing_sudden_is_found_in_a_still_room_or_a_steady_sound(rng: np.random.Generator) -> None:

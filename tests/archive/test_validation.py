@@ -19,6 +19,7 @@ from acoustill.archive import (
     Problem,
     create_archive,
     finish_archive,
+    recording_check,
     validate_archive,
     write_recording,
     writing_recording,
@@ -62,7 +63,7 @@ def store(archive: Path, recording: str, stream: str, array: np.ndarray) -> None
     rewrite(archive, recording, change)
 
 
-def the_problem(archive: Path) -> Problem:
+def the_problem(archive: Path | str) -> Problem:
     (problem,) = validate_archive(archive)
     return problem
 
@@ -138,12 +139,13 @@ def test_a_missing_sidecar_or_folder_is_found(archive: Path) -> None:
     problem = the_problem(archive)
     assert (problem.recording, problem.kind) == ("r001", "missing")
     assert problem.what.endswith("recording.json: no such file")
+    far = the_problem(f"file://{archive}")
+    assert (far.recording, far.kind) == ("r001", "missing")
     shutil.rmtree(archive / "recordings" / "r001")
-    assert the_problem(archive).kind == "manifest"
+    assert the_problem(archive) == Problem("r001", "missing", "its folder is not there")
     shutil.rmtree(archive / "recordings")
-    assert [(problem.recording, problem.kind) for problem in validate_archive(archive)] == [
-        ("r000", "manifest"), ("r001", "manifest"), ("r002", "manifest"),
-    ]  # fmt: skip
+    gone = "its folder is not there"
+    assert found(archive) == [(recording, "missing", gone) for recording in ("r000", "r001", "r002")]
 
 
 def test_a_broken_sidecar_is_found(archive: Path) -> None:
@@ -253,6 +255,39 @@ def test_silence_is_found(archive: Path) -> None:
         ("r002", "silence", "the whole recording is silent"),
         ("r002", "silence", "its acoustic images hold nothing but 0"),
     ]
+
+
+@pytest.mark.parametrize(("scale", "lost"), [(1e300, "infinite"), (1e39, "infinite"), (1e-50, "zero"), (1e30, "")])
+def test_a_scale_that_no_sample_survives_is_found(scale: float, lost: str, archive: Path) -> None:
+    rewrite(archive, "r001", lambda content: content["files"]["audio"].update(scale=scale))
+    problems = found(archive)
+    assert [kind for _, kind, _ in problems] == (["finite"] if lost else [])
+    assert all(f"audio.npy is {lost} as it is read: its scale is {scale:g}, its peak " in what for *_, what in problems)
+
+
+def test_a_microphone_that_dies_half_way_is_found(tmp_path: Path) -> None:
+    dying = streams(1, 36)
+    dying["audio"][1, 1200:] = 0
+    path = small_archive(tmp_path / "archive", [dying]).path
+    what = "silent while others are not: microphone 3 for 2.00 s from 1.000 s on"
+    assert the_problem(path) == Problem("r000", "silence", what)
+
+
+@pytest.mark.parametrize("value", ["zero", "last"])
+@pytest.mark.parametrize(("frames", "is_found"), [(12, True), (11, False)])
+@pytest.mark.parametrize("block", [1, 1 << 23])
+def test_images_that_freeze_while_the_sound_goes_on_are_found(
+    value: str, frames: int, is_found: bool, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording_check, "BLOCK_BYTES", block)
+    frozen, padded, steady = streams(1, 36), streams(2, 36), streams(3, 36)
+    for taken in (frozen, padded, steady):
+        taken["image"][20 : 20 + frames] = 0 if value == "zero" else taken["image"][20]
+    padded["audio"][:, 2000 : 2000 + 100 * frames] = 0
+    steady["audio"] = np.sin(2 * np.pi * np.arange(3600) / 50 + [[0], [1]]).astype(np.float32)
+    path = small_archive(tmp_path / "archive", [frozen, padded, steady, {"audio": None, "microphones": ()}]).path
+    what = f"its acoustic images stand still for {frames} frames from frame 20 on"
+    assert found(path) == ([("r000", "stuck", what)] if is_found else [])
 
 
 def test_stuck_and_clipped_channels_are_found(archive: Path) -> None:
@@ -395,7 +430,12 @@ def test_what_lies_beside_is_found(archive: Path) -> None:
     (folder / "r001" / "extra.wav").write_text("x")
     (folder / "r001" / ".recording.json.123.part").write_text("x")
     (folder / "r001" / ".DS_Store").write_text("x")
+    (folder / ".thumbs").mkdir()
+    (archive / "notes.md").write_text("x")
+    (archive / "teachers").mkdir()
+    (archive / "set-aside.jsonl").write_text("")
     assert found(archive) == [
+        ("r001", "manifest", ".DS_Store does not belong into its folder"),
         (
             "r001",
             "manifest",
@@ -403,7 +443,9 @@ def test_what_lies_beside_is_found(archive: Path) -> None:
         ),
         ("r001", "manifest", "extra.wav does not belong into its folder"),
         (".manifest.jsonl.123.part", "manifest", "was left behind when something was interrupted; remove it"),
+        ("notes.md", "manifest", "does not belong into an archive"),
         (".r009.123.part", "manifest", "was left behind when a writer was interrupted; remove it"),
+        (".thumbs", "manifest", "its folder is not in the manifest"),
         ("notes.txt", "manifest", "its file is not in the manifest"),
         ("r003", "manifest", "its folder is not in the manifest"),
     ]
@@ -412,6 +454,42 @@ def test_what_lies_beside_is_found(archive: Path) -> None:
 def test_a_sidecar_that_differs_from_the_manifest_is_found(archive: Path) -> None:
     rewrite(archive, "r001", lambda content: content["entry"].update(label="door"), with_manifest=False)
     assert the_problem(archive) == Problem("r001", "manifest", "its sidecar and the manifest differ")
+
+
+def test_a_sidecar_that_is_not_the_one_of_the_manifest_is_found_and_the_rest_checked(archive: Path) -> None:
+    path = archive / "recordings" / "r001" / "audio.npy"
+    np.save(path, np.zeros((2, 1200), np.float32))
+    changes = {"sha256": file_hash(path)}
+    rewrite(archive, "r001", lambda content: content["files"]["audio"].update(changes), with_manifest=False)
+    changed = ("r001", "manifest", "recording.json was changed since the manifest was written")
+    assert found(f"file://{archive}") == [changed]
+    assert found(archive)[0] == changed
+    assert ("r001", "silence", "the whole recording is silent") in found(archive)
+
+
+def test_a_sidecar_whose_bytes_alone_were_changed_is_found(archive: Path) -> None:
+    path = archive / "recordings" / "r001" / "recording.json"
+    path.write_text(path.read_text() + "\n")
+    what = "recording.json was changed since the manifest was written"
+    assert the_problem(archive) == Problem("r001", "manifest", what)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{", "line 1 is not JSON"),
+        ('{"name": "a", "why": "b"}\n[1]\n', "line 2 is '[1]', expected a name and why, both text"),
+        ('{"name": "a"}\n', "line 1 is"),
+        ('{"name": "a", "why": 3}\n', "line 1 is"),
+        ('{"name": "a", "why": "b"}\n', ""),
+    ],
+)
+def test_a_broken_list_of_what_was_set_aside_is_found(content: str, says: str, archive: Path) -> None:
+    (archive / "set-aside.jsonl").write_text(content)
+    problems = validate_archive(archive)
+    expected = [("set-aside.jsonl", "manifest")] if says else []
+    assert [(problem.recording, problem.kind) for problem in problems] == expected
+    assert all(says in problem.what for problem in problems)
 
 
 def test_streams_that_are_stated_but_not_there_are_found(archive: Path) -> None:
@@ -452,6 +530,17 @@ def test_an_archive_far_away_is_checked(archive: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_changed_copy_in_the_cache_is_named(archive: Path) -> None:
+    address = f"file://{archive}"
+    copy = Archive(address)["r001"].file("audio")
+    copy.write_bytes(copy.read_bytes()[:-1] + b"x")
+    problem = the_problem(address)
+    assert (problem.recording, problem.kind) == ("r001", "hash")
+    assert str(copy) in problem.what
+    copy.unlink()
+    assert found(address) == []
+
+
 def test_the_command_prints_a_table_and_counts(archive: Path, command: Callable) -> None:
     ended = command("validate", archive)
     assert (ended.status, ended.out) == (0, f"{archive}: 0 problems in 3 recordings\n")
@@ -487,8 +576,18 @@ def test_the_command_speaks_json(archive: Path, command: Callable) -> None:
     assert json.loads(ended.out) == {
         "archive": f"file://{archive}",
         "recordings": 3,
+        "sound": False,
+        "refused": 1,
+        "allowed": [],
         "problems": [{"recording": "r001", "kind": "silence", "what": "the whole recording is silent"}],
     }
+    (archive / "recordings" / "r002" / "image.npy").unlink()
+    told = json.loads(command("validate", archive, "--json", "--allow", "silence,clipping").out)
+    assert (told["allowed"], told["refused"], told["sound"], len(told["problems"])) == (
+        ["clipping", "silence"], 1, False, 2,
+    )  # fmt: skip
+    ended = command("validate", archive, "--json", "--allow", "silence,missing")
+    assert (ended.status, json.loads(ended.out)["sound"]) == (0, True)
 
 
 def test_names_are_printed_as_they_are(archive: Path, command: Callable) -> None:

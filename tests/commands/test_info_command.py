@@ -123,7 +123,21 @@ def test_what_is_wrong_is_said_and_the_rest_shown(command: Command, tmp_path: Pa
     assert "set aside (1) why" in lines
     assert "Data_3.mat cut [short]" in lines
     assert "duplicates 1 recording has the content of an earlier one" in lines
-    assert any(re.search(r"^unreadable 1 sidecar, the first: .*recording.json: no such file$", line) for line in lines)
+    assert any(re.search(r"^unreadable 1 file, the first: .*recording.json: no such file$", line) for line in lines)
+
+
+@pytest.mark.parametrize("content", ["{", '{"name": "a", "why": "b"}\n[]\n', '{"name": 1, "why": "b"}\n', b"\xff"])
+def test_a_broken_list_of_what_was_set_aside_is_said_and_the_rest_shown(
+    content: str | bytes, command: Command, tmp_path: Path
+) -> None:
+    archive = small_archive(tmp_path / "archive")
+    raw = content if isinstance(content, bytes) else content.encode()
+    (archive.path / "set-aside.jsonl").write_bytes(raw)
+    ended = command("info", archive.path)
+    assert (ended.status, ended.err) == (0, "")
+    lines = lines_of(ended.out)
+    assert any(re.search(r"^unreadable 1 file, the first: .*set-aside.jsonl: ", line) for line in lines)
+    assert "recordings 3 (3 labelled; 1 class)" in lines
 
 
 def test_no_archive_is_refused(command: Command, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from html.parser import HTMLParser
@@ -297,3 +298,22 @@ def test_shrinking_averages_and_keeps_the_corners():
     assert tuple(small[0, 0]) == (20, 0, 0)
     assert tuple(small[-1, -1]) == (200, 200, 200)
     assert shrink(frame[:100, :50]).shape == (100, 50, 3)
+
+
+def test_subjects_that_are_tested_and_trained_on_are_told(tmp_path: Path) -> None:
+    """Of a split by recordings, which keeps recordings whole."""
+    archive = dummy_archive(tmp_path / "archive")
+    run = dummy_run(tmp_path / "run", archive, always)
+    write_report([run], tmp_path / "apart.html")
+    assert "also trained on; protocol subjects" not in Page(tmp_path / "apart.html").source
+    data = json.loads((run / "data.json").read_text())
+    moved = data["split"]["test"].pop(0)
+    data["split"]["train"].append(moved)
+    (run / "data.json").write_text(json.dumps(data))
+    write_report([run], tmp_path / "shared.html")
+    subject = archive.entries[moved].subject
+    shared = sum(archive.entries[recording].subject == subject for recording in data["split"]["test"])
+    says = (
+        f"{shared} of {len(data['split']['test'])} test recordings ({100 * shared / len(data['split']['test']):.0f} %)"
+    )
+    assert says in Page(tmp_path / "shared.html").source

@@ -7,7 +7,9 @@ crop; answers are kept by the hash of the teacher's weights and of the images.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +70,53 @@ def teacher_of(seed: int) -> TeacherRun:
         image_shape=(4, 4, 2),
     )  # fmt: skip
     return TeacherRun(Path(f"run{seed}"), f"{seed}" * 64, DualCamNet(specification).eval())
+
+
+def without_last_byte(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def without_a_number(path: Path) -> None:
+    answers = np.load(path)
+    answers[3, 1] = np.nan
+    np.save(path, answers)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        without_last_byte,
+        without_a_number,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"no array at all"),
+        lambda path: np.save(path, np.zeros((12, 3), np.float32)),
+        lambda path: np.save(path, np.zeros((12, 2))),
+        lambda path: np.save(path, np.array([[{}] * 2] * 12), allow_pickle=True),
+    ],
+    ids=["cut", "not a number", "empty", "text", "other shape", "other type", "pickle"],
+)
+def test_damaged_answers_are_computed_anew(damage: Callable[[Path], Any], tmp_path: Path) -> None:
+    images = np.random.default_rng(0).standard_normal((12, 4, 4, 2)).astype(np.float16)
+    recordings = [{"image": images}, {"image": images, "label": "door"}]
+    archive, teacher = small_archive(tmp_path / "archive", recordings), teacher_of(1)
+    answers = teacher_logits(archive, [teacher], ["r000"])
+    (path,) = (archive.path / "teachers").rglob("*.npy")
+    whole = path.read_bytes()
+    damage(path)
+    np.testing.assert_array_equal(teacher_logits(archive, [teacher], ["r000"])["r000"], answers["r000"])
+    assert path.read_bytes() == whole
+
+
+def test_answers_that_are_not_finite_are_refused_at_once(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).standard_normal((12, 4, 4, 2)).astype(np.float16)
+    recordings = [{"image": images}, {"image": images, "label": "door"}]
+    archive, teacher = small_archive(tmp_path / "archive", recordings), teacher_of(1)
+    with torch.no_grad():
+        for weight in teacher.network.parameters():
+            weight.fill_(float("nan"))
+    with pytest.raises(AcoustillError, match="recording r000: answer of the teacher is 12 x 2, 0 of them finite"):
+        teacher_logits(archive, [teacher], ["r000"])
+    assert not list((archive.path / "teachers").rglob("*.npy"))
 
 
 def test_answers_are_kept_by_content(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 
 from acoustill.archive import Archive, Clip, Protocol, split_archive
 from acoustill.errors import AcoustillError
-from acoustill.learning.loading import random_clip_loader, regular_clip_loader
+from acoustill.learning.loading import ClipLoader, random_clip_loader, regular_clip_loader
 from acoustill.learning.objectives import UNLABELLED
 from acoustill.learning.processes import Share, processes_of_node, share_of_process
 from small_archives import SAMPLES_PER_FRAME, small_archive
@@ -321,6 +321,114 @@ def test_what_a_recording_lacks_is_said_before_anything_is_read(archive: Archive
         more = {"seed": 0, "steps": 1} if loader is random_clip_loader else {}
         with pytest.raises(AcoustillError, match=r"recording r000: streams is \['image', 'video'\], expected also"):
             loader(silent, ["r000"], ["audio"], 1.0, 2, **more)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"seconds": 0.0}, "loader: seconds is 0.0, expected the length of a clip, more than 0"),
+        ({"seconds": -1.0}, "loader: seconds is -1.0"),
+        ({"seconds": float("nan")}, "loader: seconds is nan"),
+        ({"seconds": float("inf")}, "loader: seconds is inf"),
+        ({"batch_size": 0}, "loader: batch size is 0, expected at least 1"),
+        ({"batch_size": -2}, "loader: batch size is -2"),
+        ({"streams": ()}, r"loader: streams is \[\], expected some of \['audio', 'image', 'video'\]"),
+        ({"streams": ("audio", "smell")}, r"loader: streams is \['audio', 'smell'\]"),
+        ({"streams": "audio"}, "loader: streams is "),
+        ({"recordings": ("r000", "r001", "r000")}, "loader: recordings is 'r000' more than once, expected every one"),
+        ({"recordings": (Clip("r000", 0, 24), Clip("r000", 0, 24))}, "more than once"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(archive: Archive, wrong: dict[str, Any], complaint: str) -> None:
+    usual = {"recordings": ("r000",), "streams": ("audio",), "seconds": 1.0, "batch_size": 2}
+    with pytest.raises(AcoustillError, match=complaint):
+        random_clip_loader(archive, **usual | wrong, seed=0, steps=1)
+    with pytest.raises(AcoustillError, match=complaint):
+        regular_clip_loader(archive, **usual | wrong)
+
+
+def test_unlabelled_recordings_and_their_places_come_together(archive: Archive) -> None:
+    for given in ({"unlabelled": ()}, {"unlabelled_batch": 0}):
+        with pytest.raises(
+            AcoustillError, match=r"unlabelled recordings and unlabelled batch is \d and \d, expected both"
+        ):
+            random_batches(archive, **given)
+    with pytest.raises(AcoustillError, match="'r002' more than once"):
+        random_batches(archive, unlabelled=("r002", "r002"))
+
+
+def test_a_recording_is_not_drawn_with_and_without_its_label(archive: Archive) -> None:
+    with pytest.raises(AcoustillError, match=r"r003 (is|are) in both recordings and unlabelled"):
+        random_batches(archive, unlabelled=("r002", Clip("r003", 3, 20)))
+
+
+def test_unlabelled_places_show_no_label(archive: Archive) -> None:
+    batches = list(
+        random_clip_loader(
+            archive,
+            ("r000", "r001"),
+            ["audio"],
+            1.0,
+            2,
+            seed=0,
+            steps=3,
+            unlabelled=("r003", "r004"),
+            unlabelled_batch=2,
+        )
+    )
+    for batch in batches:
+        assert set(batch["recording"][2:]) <= {"r003", "r004"}
+        assert [label == UNLABELLED for label in batch["label"].tolist()] == [False, False, True, True]
+
+
+def test_recordings_may_come_from_generators(archive: Archive) -> None:
+    given = {"seed": 3, "steps": 2, "unlabelled_batch": 4}
+    lists = list(random_clip_loader(archive, LABELLED, ["audio"], 1.0, 8, unlabelled=UNLABELLED_ONES, **given))  # type: ignore[arg-type]
+    ones = random_clip_loader(
+        archive,
+        iter(LABELLED),
+        iter(["audio"]),
+        1.0,
+        8,
+        unlabelled=iter(UNLABELLED_ONES),
+        **given,  # type: ignore[arg-type]
+    )
+    assert_equal(list(ones), lists)
+    regular = regular_clip_loader(archive, iter(LABELLED), iter(["audio"]), 1.0, 8, apart_from=iter(UNLABELLED_ONES))
+    assert_equal(list(regular), list(regular_clip_loader(archive, LABELLED, ["audio"], 1.0, 8)))
+    with pytest.raises(AcoustillError, match="recording r003 is in both training and what must stay apart"):
+        random_batches(archive, apart_from=iter(["r003"]))
+
+
+@pytest.mark.parametrize("wrong", [None, np.zeros((1, FRAMES - 1, 2)), np.zeros((FRAMES, 2))])
+def test_teachers_answers_must_be_there_for_every_frame(archive: Archive, wrong: np.ndarray | None) -> None:
+    answers = {recording: np.zeros((1, FRAMES, 2), np.float32) for recording in (*LABELLED, *UNLABELLED_ONES)}
+    random_batches(archive, teacher_logits=answers)
+    if wrong is None:
+        del answers["r005"]
+    else:
+        answers["r005"] = wrong
+    with pytest.raises(
+        AcoustillError, match=r"recording r005: teacher_logits is .*, expected \(teachers, 48 frames, cl"
+    ):
+        random_batches(archive, teacher_logits=answers)
+
+
+class Complaining(torch.utils.data.Dataset[Any]):
+    """Its error has two lines."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Any:
+        raise AcoustillError("first line\nsecond line")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_keeps_all_of_its_lines(workers: int) -> None:
+    with pytest.raises(AcoustillError) as says:
+        list(ClipLoader(Complaining(), num_workers=workers))
+    assert str(says.value) == "first line\nsecond line"
 
 
 @pytest.mark.parametrize("workers", [0, 1])

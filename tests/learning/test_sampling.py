@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -110,6 +111,41 @@ def test_seeds_and_counts_that_mean_nothing_are_refused() -> None:
         usual = {"labelled": 3, "unlabelled": 0, "batch_size": 2, "unlabelled_batch": 0, "steps": 1, "seed": 0}
         with pytest.raises(AcoustillError, match="loader: "):
             StepSampler(**(usual | wrong))
+
+
+def test_order_and_crops_never_share_a_seed(small_archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy fills short seeds up with zeros: (3, 1, 7) draws what (3, 1, 7, 0) draws."""
+    archive = Archive(small_archive)
+    recordings = tuple(archive.entries)
+    generators: dict[str, set[int]] = {"order": set(), "crops": set()}
+    real, kind = np.random.default_rng, "order"
+
+    def watched(seed: tuple[int, ...]) -> np.random.Generator:
+        generators[kind].add(int(real(seed).integers(2**63)))
+        return real(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", watched)
+    draws = rounds(StepSampler(8, 8, 2, 2, 20, seed=3), range(2))
+    kind = "crops"
+    clips = TrainingClips(archive, recordings, ["audio"], 12, seed=3)
+    for draw in draws:
+        clips[draw]
+    assert len(generators["crops"]) == len(draws)
+    assert len(generators["order"]) > 10
+    assert not generators["order"] & generators["crops"]
+
+
+def test_labels_are_those_of_the_manifest(small_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where a sidecar says something else and is opened all the same."""
+    shutil.copytree(small_archive, tmp_path / "archive")
+    archive = Archive(tmp_path / "archive")
+    sidecar = archive.path / "recordings" / "s0-high" / "recording.json"
+    sidecar.write_text(sidecar.read_text().replace('"label": "high"', '"label": "low"'))
+    assert archive.open_unchecked("s0-high").entry.label == "low"
+    monkeypatch.setattr(Archive, "__getitem__", Archive.open_unchecked)
+    clips = TrainingClips(archive, ["s0-high"], ["audio"], 12, seed=0)
+    (draw,) = StepSampler(1, 0, 1, 0, 1, seed=0)
+    assert int(clips[draw]["label"]) == archive.classes.index("high")
 
 
 def test_crops_of_parts_stay_inside_them(small_archive: Path) -> None:

@@ -6,18 +6,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from acoustill.archive import Archive, Split, create_archive, finish_archive, write_recording
 from acoustill.errors import AcoustillError
 from acoustill.evaluation import evaluate_run
 from acoustill.learning import load_experiment
 from acoustill.learning import training as training_module
 from acoustill.learning.runs import Run
+from acoustill.learning.teachers import load_teacher
 from acoustill.learning.training import train
 from acoustill.models import load_network
 
@@ -212,6 +217,104 @@ def test_teacher_that_saw_the_test_side_is_refused(
     with pytest.raises(AcoustillError, match=complaint):
         train(load_experiment(experiment_file, [override]), "student", tmp_path / "run", [teacher], quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "wrong", "complaint"),
+    [
+        ({}, ["clip_seconds=5"], "length is 36 frames, expected a clip's 60 or more"),
+        ({"WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "2"}, [], "processes on this machine is 2"),
+    ],
+)
+def test_a_refused_training_leaves_the_folder_to_the_corrected_one(
+    environment: dict[str, str],
+    wrong: list[str],
+    complaint: str,
+    experiment_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AcoustillError, match=complaint):
+        train(load_experiment(experiment_file, wrong), "student", tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+    for name in environment:
+        monkeypatch.delenv(name)
+    train(load_experiment(experiment_file), "student", tmp_path / "run", quiet=True)
+    assert Run(tmp_path / "run").role == "student"
+
+
+def copied(archive: Path, path: Path, how: Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]) -> Archive:
+    """The recordings of an archive written anew, each as `how` gives it: its id and arguments of `write_recording`."""
+    old = Archive(archive)
+    create_archive(path, old.rig, old.image_header)
+    for recording, entry in old.entries.items():
+        usual = {
+            "frames": entry.frames,
+            "audio": np.array(old[recording].audio),
+            "microphones": [0, 3],
+            "image": np.array(old[recording].image),
+            "label": entry.label,
+            "scenario": entry.scenario,
+            "subject": entry.subject,
+        }
+        renamed, given = how(recording, usual)
+        write_recording(path, renamed, **given)
+    finish_archive(path)
+    return Archive(path)
+
+
+def test_a_teacher_that_learnt_from_an_equal_stream_elsewhere_is_refused(
+    teacher: Path, small_archive: Path, tmp_path: Path
+) -> None:
+    """All but the images is another: names, audio, subjects."""
+    archive = copied(
+        small_archive,
+        tmp_path / "archive",
+        lambda name, given: (f"x-{name}", given | {"audio": 0.5 * given["audio"], "subject": f"x-{given['subject']}"}),
+    )
+    taught = Run(teacher).split
+    same = Split(*(tuple(f"x-{name}" for name in side) for side in (taught.train, taught.validation, taught.test)))
+    assert load_teacher(teacher, archive, same).warnings == ()
+    turned = replace(same, train=same.test, test=same.train)
+    with pytest.raises(AcoustillError, match=f"the teacher learnt from {taught.train[0]}, which its student is tested"):
+        load_teacher(teacher, archive, turned)
+
+
+def test_equal_names_elsewhere_are_told(teacher: Path, small_archive: Path, tmp_path: Path) -> None:
+    taught = Run(teacher).split
+
+    def others(name: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return name, given | {"audio": 0.5 * given["audio"], "image": given["image"] + 1}
+
+    archive = copied(small_archive, tmp_path / "same-subjects", others)
+    turned = replace(taught, train=taught.test, test=taught.train)
+    with pytest.raises(AcoustillError, match=r"learnt from subject 's\d', .*under this name: rename it if it is some"):
+        load_teacher(teacher, archive, turned)
+    archive = copied(
+        small_archive,
+        tmp_path / "other-subjects",
+        lambda name, given: others(name, given | {"subject": f"x-{given['subject']}"}),
+    )
+    (sentence,) = load_teacher(teacher, archive, turned).warnings
+    count = len(taught.train)
+    assert sentence.startswith(f"{count} of the recordings of {small_archive} that the teacher {teacher} learnt from ")
+
+
+def test_a_run_whose_split_leaks_is_not_evaluated(teacher: Path, tmp_path: Path) -> None:
+    shutil.copytree(teacher, tmp_path / "run")
+    data = json.loads((tmp_path / "run/data.json").read_text())
+    assert data["subjects_apart"]
+    shared = data["split"]["test"].pop(0)
+    data["split"]["train"].append(shared)
+    (tmp_path / "run/data.json").write_text(json.dumps(data))
+    with pytest.raises(AcoustillError, match=r"subject 's\d' is in both train and test"):
+        evaluate_run(tmp_path / "run")
+    data["split"]["test"].append(shared)
+    (tmp_path / "run/data.json").write_text(json.dumps(data))
+    with pytest.raises(AcoustillError, match=f"recording {shared} is in both train and test"):
+        evaluate_run(tmp_path / "run")
 
 
 def test_unfinished_teacher_is_refused(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:

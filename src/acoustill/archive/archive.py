@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from acoustill.archive.entry import FORMAT, READABLE, VERSION, Entry
+from acoustill.archive.entry import FORMAT, READABLE, VERSION, Entry, ManifestLine
 from acoustill.archive.mirror import open_mirror
 from acoustill.archive.recording import Recording
 from acoustill.errors import AcoustillError, bad_input
@@ -45,6 +45,7 @@ class Archive:
     Attributes:
         path: the folder; that of the copies for an archive that is far away.
         entries: the manifest, by recording id.
+        sidecars: SHA-256 of each sidecar, by recording id; None in archives of version 1.
 
     Raises:
         AcoustillError: if the folder is missing, is no archive, is unfinished or empty, or its manifest is broken.
@@ -60,22 +61,28 @@ class Archive:
             raise AcoustillError(f"{self.path}: {missing}; give the command that makes the archive once more")
         lines = read_json_lines(manifest)
         try:
-            entries = TypeAdapter(list[Entry]).validate_python(lines)
+            read = TypeAdapter(list[ManifestLine]).validate_python(lines)
         except ValidationError as error:
             problem = error.errors()[0]
             line = problem["loc"][0] if problem["loc"] else 0
             raise AcoustillError(f"{manifest}: entry {line} of the manifest: {first_problem(error)}") from error
-        self.entries = {entry.id: entry for entry in entries}
-        if len(self.entries) < len(entries):
+        self.sidecars = {line.id: line.sidecar for line in read}
+        self.entries = {line.id: _entry_of(line) for line in read}
+        if len(self.entries) < len(read):
             raise AcoustillError(f"{manifest}: a recording id stands there twice")
-        if not entries:
+        if not read:
             raise AcoustillError(f"{self.path}: the archive holds no recording")
 
     @cached_property
     def id(self) -> str:
-        """A hash of manifest, header and rig: equal for archives of equal content, made in the same way."""
+        """A hash of header, rig and manifest, which holds the hash of every sidecar, which holds that of every stream.
+
+        Equal for archives of equal content, made in the same way; those of version 1 hold the hash of one stream.
+        """
         entries = [entry.model_dump(mode="json") for entry in self.entries.values()]
-        return json_hash([self._header, file_hash(self.path / "rig.yaml"), entries])
+        return json_hash(
+            [self._header, file_hash(self.path / "rig.yaml"), entries, *filter(None, self.sidecars.values())]
+        )
 
     @cached_property
     def rig(self) -> Rig:
@@ -122,10 +129,27 @@ class Archive:
         return len(self.entries)
 
     def __getitem__(self, recording: str) -> Recording:
+        opened = self.open_unchecked(recording)
+        sidecar, stated = opened.folder / "recording.json", self.sidecars[recording]
+        if stated is not None and file_hash(sidecar) != stated:
+            raise AcoustillError(f"{sidecar}: was changed since the manifest was written; see `acoustill validate`")
+        if opened.entry != self.entries[recording]:
+            raise AcoustillError(f"{sidecar}: does not say what the manifest says; see `acoustill validate`")
+        return opened
+
+    def open_unchecked(self, recording: str) -> Recording:
+        """A recording as its sidecar has it, whatever the manifest says: for those who look for faults.
+
+        Raises:
+            AcoustillError: if there is no such recording, or its sidecar cannot be read.
+        """
         if recording not in self.entries:
             raise AcoustillError(f"{self.path}: there is no recording {recording!r}")
-        fetch = None if self._mirror is None else self._mirror.fetch
-        return Recording(self.path / "recordings" / recording, fetch)
+        folder = self.path / "recordings" / recording
+        if self._mirror is None:
+            return Recording(folder)
+        self._mirror.fetch(folder / "recording.json", self.sidecars[recording])
+        return Recording(folder, self._mirror.fetch)
 
     def with_streams(self, recordings: Iterable[str], streams: Sequence[str]) -> list[Entry]:
         """The entries of some recordings, which must all hold the streams asked for.
@@ -139,6 +163,11 @@ class Archive:
             if missing:
                 raise bad_input(f"{self.path}: recording {entry.id}", "streams", list(entry.streams), f"also {missing}")
         return chosen
+
+
+def _entry_of(line: ManifestLine) -> Entry:
+    """The entry of a line that is valid already."""
+    return Entry.model_construct(**{name: getattr(line, name) for name in Entry.model_fields})
 
 
 def read_header(path: Path) -> dict:

@@ -20,7 +20,7 @@ from acoustill.rig.rig import Rig
 
 @dataclass(frozen=True)
 class Clip:
-    """A crop of a recording; also the extent of a recording that other clips are cut from.
+    """A crop of a recording; also the part of a recording that other clips are cut from.
 
     Attributes:
         recording: its id.
@@ -46,73 +46,94 @@ def frames_of(seconds: float, frame_rate: float) -> int:
     return max(1, round(seconds * frame_rate))
 
 
-def extents_of(archive: Archive, parts: Iterable[str | Clip]) -> tuple[Clip, ...]:
+def parts_of(archive: Archive, parts: Iterable[str | Clip]) -> tuple[Clip, ...]:
     """What may be cut: whole recordings for ids, parts of recordings as they are.
 
     Raises:
         AcoustillError: if a recording is not in the archive, or a part does not lie inside its recording
             or does not begin at a frame.
     """
-    extents = []
+    found = []
     for part in parts:
         recording = part if isinstance(part, str) else part.recording
         if recording not in archive.entries:
             raise AcoustillError(f"{archive.path}: there is no recording {recording!r}")
         entry = archive.entries[recording]
-        extent = _whole(entry) if isinstance(part, str) else part
-        _check_inside(extent, entry.frames, f"{archive.path}: recording {recording}")
-        if extent.offset:
-            raise bad_input(f"{archive.path}: recording {recording}", "offset of a part", extent.offset, "0, a frame")
-        extents.append(extent)
-    return tuple(extents)
+        clip = _whole(entry) if isinstance(part, str) else part
+        _check_inside(clip, entry.frames, f"{archive.path}: recording {recording}")
+        if clip.offset:
+            raise bad_input(f"{archive.path}: recording {recording}", "offset of a part", clip.offset, "0, a frame")
+        found.append(clip)
+    return tuple(found)
 
 
-def regular_clips(extent: Entry | Clip, frames: int) -> list[Clip]:
+def regular_clips(part: Entry | Clip, frames: int) -> list[Clip]:
     """Clips side by side from the start; a rest shorter than a clip is left out.
 
     Args:
-        extent: a recording, or a part of one.
+        part: a recording, or a part of one.
         frames: length of a clip.
 
     Raises:
-        AcoustillError: if the extent is shorter than one clip: recordings are never looped or padded.
+        AcoustillError: if the part is shorter than one clip: recordings are never looped or padded.
     """
-    extent = long_enough(extent, frames)
-    last = extent.start + extent.frames - frames
-    return [Clip(extent.recording, start, frames) for start in range(extent.start, last + 1, frames)]
+    part = long_enough(part, frames)
+    last = part.start + part.frames - frames
+    return [Clip(part.recording, start, frames) for start in range(part.start, last + 1, frames)]
 
 
-def long_enough(extent: Entry | Clip, frames: int) -> Clip:
-    """The extent, if a clip of so many frames can be cut from it.
+def long_enough(part: Entry | Clip, frames: int) -> Clip:
+    """The part, if a clip of so many frames can be cut from it.
 
     Raises:
         AcoustillError: if it is shorter than that.
     """
-    extent = _whole(extent) if isinstance(extent, Entry) else extent
-    if extent.frames < frames:
-        found = f"{extent.frames} frames" + (f" from frame {extent.start}" if extent.start else "")
-        raise bad_input(f"recording {extent.recording}", "length", found, f"a clip's {frames} or more")
-    return extent
+    part = _whole(part) if isinstance(part, Entry) else part
+    if part.frames < frames:
+        found = f"{part.frames} frames" + (f" from frame {part.start}" if part.start else "")
+        raise bad_input(f"recording {part.recording}", "length", found, f"a clip's {frames} or more")
+    return part
+
+
+def long_enough_parts(archive: Archive, parts: Iterable[str | Clip], frames: int) -> list[Clip]:
+    """Whole recordings, or parts of recordings, from all of which a clip of so many frames can be cut.
+
+    Raises:
+        AcoustillError: see `parts_of`; or if any is shorter than a clip, which says how many are.
+    """
+    found = parts_of(archive, parts)
+    short = [part for part in found if part.frames < frames]
+    try:
+        for part in short:
+            long_enough(part, frames)
+    except AcoustillError as error:
+        rate = archive.rig.frame_rate
+        shortest_s = min(part.frames for part in short) / rate
+        raise AcoustillError(
+            f"{error} ({frames / rate:g} s); {len(short)} of {len(found)} are shorter than that, "
+            f"the shortest {shortest_s:.3g} s"
+        ) from error
+    return list(found)
 
 
 def random_clip(
-    extent: Entry | Clip, frames: int, rng: np.random.Generator, samples_per_frame: int | None = None
+    part: Entry | Clip, frames: int, rng: np.random.Generator, samples_per_frame: int | None = None
 ) -> Clip:
     """A clip that starts at any frame, all with equal chance.
 
     Args:
-        extent: a recording, or a part of one.
+        part: a recording, or a part of one.
         frames: length of the clip.
         rng: draws the start.
         samples_per_frame: of the rig, if the clip may start at any sample: for clips of audio alone.
 
     Raises:
-        AcoustillError: if the extent is shorter than the clip.
+        AcoustillError: if the part is shorter than the clip.
     """
-    extent = long_enough(extent, frames)
+    part = long_enough(part, frames)
     steps = 1 if samples_per_frame is None else samples_per_frame
-    start, offset = divmod(int(rng.integers((extent.frames - frames) * steps + 1)), steps)
-    return Clip(extent.recording, extent.start + start, frames, offset)
+    start, offset = divmod(int(rng.integers((part.frames - frames) * steps + 1)), steps)
+    return Clip(part.recording, part.start + start, frames, offset)
 
 
 def read_clip(
@@ -173,7 +194,7 @@ def audible(recording: Recording, rig: Rig) -> list[int]:
 
 def all_clips(archive: Archive, parts: Iterable[str | Clip], frames: int) -> list[Clip]:
     """The regular clips of several recordings, or parts of recordings, in order."""
-    return [clip for extent in extents_of(archive, parts) for clip in regular_clips(extent, frames)]
+    return [clip for part in long_enough_parts(archive, parts, frames) for clip in regular_clips(part, frames)]
 
 
 def _whole(entry: Entry) -> Clip:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -14,10 +14,13 @@ import numpy as np
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.entry import STREAMS, Entry, Sidecar, StreamFile
+from acoustill.archive.protocols import _column_text
 from acoustill.errors import AcoustillError
+from acoustill.files import read_json_lines
 from acoustill.jobs import SetAside
 
 MOST_VALUES = 8  # of a column of the user's own that are counted one by one
+SET_ASIDE = "set-aside.jsonl"
 FIRST = 5  # of what was set aside or cannot be read
 MOST_FRAMES = 1 << 53  # whatever a manifest says: more are no number of a float
 AT_ONCE = 8  # sidecars: those of an archive that is far away are waited for
@@ -119,7 +122,8 @@ class ArchiveContents:
         notes: what was mended by an import, with the number of recordings, the most frequent first.
         set_aside: what an import could not take.
         duplicates: recordings whose content an earlier one has, too.
-        unreadable: recordings whose sidecar cannot be read; sizes and notes are without them.
+        unreadable: recordings whose sidecar cannot be read, or is not the one of the manifest, which sizes and notes
+            are without; and the list of what was set aside, if it is broken.
     """
 
     id: str
@@ -158,6 +162,8 @@ def describe_archive(archive: Archive) -> ArchiveContents:
     """
     entries = list(archive.entries.values())
     sidecars, unreadable = _sidecars(archive)
+    aside, broken = read_set_aside(archive)
+    unreadable += [SetAside(SET_ASIDE, what) for what in broken]
     rig = archive.rig
     seconds = sorted(min(entry.frames, MOST_FRAMES) / rig.frame_rate for entry in entries)
     labelled = [entry for entry in entries if entry.label is not None]
@@ -193,7 +199,7 @@ def describe_archive(archive: Archive) -> ArchiveContents:
         unlabelled_by_scenario={scenario: pairs[None, scenario] for scenario in scenarios if pairs[None, scenario]},
         columns=_columns(entries),
         notes=_by_frequency(Counter(note for sidecar in sidecars for note in sidecar.notes)),
-        set_aside=_aside(archive),
+        set_aside=AsideContents(len(aside), tuple(aside[:FIRST])),
         duplicates=len(entries) - len({entry.content for entry in entries}),
         unreadable=AsideContents(len(unreadable), tuple(unreadable[:FIRST])),
     )
@@ -254,32 +260,50 @@ def _image(archive: Archive) -> dict[str, Any] | None:
 
 
 def _columns(entries: Sequence[Entry]) -> dict[str, ColumnContents]:
-    values: dict[str, Counter[str | int | float]] = {}
+    """Counted by the text that protocols go by, to which 1, 1.0 and "1" are one value."""
+    values: dict[str, Counter[str]] = {}
     for entry in entries:
-        for name, value in entry.columns.items():
-            if value is not None:
-                values.setdefault(name, Counter())[value] += 1
+        for name in entry.columns:
+            if (text := _column_text(entry, name)) is not None:
+                values.setdefault(name, Counter())[text] += 1
     return {
         name: ColumnContents(
             counted.total(),
             len(counted),
-            {str(value): counted[value] for value in sorted(counted, key=_order)}
-            if len(counted) <= MOST_VALUES
-            else None,
+            {value: counted[value] for value in sorted(counted, key=_order)} if len(counted) <= MOST_VALUES else None,
         )
         for name, counted in values.items()
     }
 
 
-def _order(value: str | int | float) -> tuple[bool, int | float, str]:
+def _order(value: str) -> tuple[bool, float, str]:
     """Numbers by size, and before words."""
-    return (True, 0, value) if isinstance(value, str) else (False, value, "")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    return (True, 0.0, value) if math.isnan(number) else (False, number, value)
 
 
-def _aside(archive: Archive) -> AsideContents:
-    rows: Sequence[Mapping[str, str] | Any] = archive.aside
-    first = [SetAside(str(row.get("name")), str(row.get("why"))) for row in rows[:FIRST] if isinstance(row, Mapping)]
-    return AsideContents(len(rows), tuple(first))
+def read_set_aside(archive: Archive) -> tuple[list[SetAside], list[str]]:
+    """What an import could not take, and what is wrong with the list of it, in words.
+
+    Of an archive that is far away the list is not fetched.
+    """
+    path = archive.path / SET_ASIDE
+    if not path.exists():
+        return [], []
+    try:
+        rows = read_json_lines(path)
+    except (AcoustillError, OSError) as error:
+        return [], [str(error)]
+    aside, broken = [], []
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, dict) and row.keys() == {"name", "why"} and all(isinstance(row[key], str) for key in row):
+            aside.append(SetAside(row["name"], row["why"]))
+        else:
+            broken.append(f"{path}: line {number} is {str(row)[:60]!r}, expected a name and why, both text")
+    return aside, broken
 
 
 def _counts(names: Iterable[str | None]) -> dict[str, int]:

@@ -24,12 +24,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
 FORMAT = "acoustill-archive"
-VERSION = 2  # 1 had neither integer audio, nor PNG frames, nor notes
+VERSION = 2  # 1 had neither integer audio, nor PNG frames, nor notes, nor hashes of sidecars
 READABLE = (1, 2)
 STREAMS = ("audio", "image", "video")
 
 StreamName = Literal["audio", "image", "video"]
 RecordingId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+Name = Annotated[str, StringConstraints(min_length=1)]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -41,6 +42,7 @@ class Entry(BaseModel):
         label: the action or sound class; None where nobody labelled it.
         scenario: where it was recorded.
         subject: who acted, or which original a clip was cut from.
+        origin: the longer recording that this one was cut from: recordings of one origin are never separated.
         columns: further columns of the user's own, such as the fold of a published split.
         frames: length in video frames; audio holds `samples_per_frame` samples for each.
         streams: what is there of audio, image and video.
@@ -50,13 +52,24 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: RecordingId
-    label: str | None = None
-    scenario: str | None = None
-    subject: str | None = None
+    label: Name | None = None
+    scenario: Name | None = None
+    subject: Name | None = None
+    origin: Name | None = None
     columns: dict[str, str | int | float | None] = {}
     frames: int = Field(ge=1)
     streams: tuple[StreamName, ...] = Field(min_length=1)
     content: Hash
+
+
+class ManifestLine(Entry):
+    """A line of the manifest: the entry, and what pins down all that its sidecar says.
+
+    Attributes:
+        sidecar: SHA-256 of the recording's `recording.json`; None in archives of version 1.
+    """
+
+    sidecar: Hash | None = None
 
 
 class StreamFile(BaseModel):

@@ -16,14 +16,13 @@ from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, frames_of
 from acoustill.archive.entry import Entry
 from acoustill.archive.importers.avia_names import ACTIONS, SCENARIOS, avia_id
-from acoustill.archive.splits import Split
+from acoustill.archive.splits import AVIA_IMPORTERS, Split
 from acoustill.errors import bad_input
 
 CHUNK_SECONDS = 10
 SEED = 42
 TRAIN, VALIDATION = 0.8, 0.1
 AVIA_SECONDS = 30  # shorter recordings were looped to this length and longer ones cut
-AVIA_IMPORTERS = ("avia", "tfrecord")
 SUBJECTS = 9
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import av
 import numpy as np
 import simplejpeg
@@ -9,6 +11,7 @@ import simplejpeg
 from acoustill.errors import AcoustillError
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG"
+MOST_PIXELS = 1 << 26
 
 
 def encode_picture(rgb: np.ndarray, quality: int | None) -> bytes:
@@ -42,17 +45,26 @@ def decode_picture(picture: bytes, name: str) -> np.ndarray:
     """
     try:
         if picture.startswith(JPEG):
+            height, width = simplejpeg.decode_jpeg_header(picture)[:2]
+            _check_size(height, width)
             return simplejpeg.decode_jpeg(picture, colorspace="RGB")
         if picture.startswith(PNG):
             return _decode_png(picture)
-    except (ValueError, RuntimeError, MemoryError, av.FFmpegError) as error:
+    except (ValueError, RuntimeError, struct.error, av.FFmpegError) as error:
         raise AcoustillError(f"{name} is broken ({error})") from error
     raise AcoustillError(f"{name} is broken (neither JPEG nor PNG)")
+
+
+def _check_size(rows: int, columns: int) -> None:
+    """A small file can state a size that no memory holds."""
+    if not 0 < rows * columns <= MOST_PIXELS:
+        raise ValueError(f"{columns} x {rows} pixels, expected at most {MOST_PIXELS}")
 
 
 def _decode_png(picture: bytes) -> np.ndarray:
     if not picture.endswith(b"IEND\xaeB`\x82"):
         raise ValueError("cut short")
+    _check_size(*struct.unpack_from(">II", picture, 16))
     codec = av.CodecContext.create("png", "r")
     codec.options = {"err_detect": "explode+crccheck"}
     frames = [*codec.decode(av.Packet(picture)), *codec.decode(None)]

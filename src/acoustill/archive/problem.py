@@ -10,14 +10,14 @@ KINDS = {
     "missing": "a file is not there, or cannot be read",
     "shape": "an array or picture stream is of another shape or type than was stated",
     "frames": "streams are not as long as the manifest states",
-    "finite": "a value is not a number, or infinite",
+    "finite": "a value is not a number, or infinite, or made so by its scale",
     "clipping": "samples lie flat at a channel's extreme",
-    "silence": "a working channel, or all of a stream, holds nothing",
-    "stuck": "a channel holds one value, or the samples of another channel",
+    "silence": "a working channel, or all of a stream, holds nothing, or a channel nothing while others go on",
+    "stuck": "a channel holds one value, or the samples of another channel, or acoustic images stand still",
     "duplicate": "two recordings hold equal content",
     "synchrony": "acoustic images run ahead of the audio, or behind",
     "picture": "a frame of a video is broken or of another size",
-    "manifest": "manifest, sidecars and folders do not agree",
+    "manifest": "manifest, sidecars, folders and the list of what was set aside do not agree, or cannot be read",
     "rig": "the rig has not the microphones that were stated",
 }
 
@@ -30,7 +30,7 @@ class Problem:
     """Something wrong with a recording.
 
     Attributes:
-        recording: its id, or the name of a folder that is none.
+        recording: its id, or the name of a file or folder that is none.
         kind: one of `KINDS`.
         what: the complaint, in words.
     """

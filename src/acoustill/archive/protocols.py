@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.entry import Entry
+from acoustill.archive.groups import groups_of
 from acoustill.archive.paper_chunks import split_paper_chunks
 from acoustill.archive.splits import LABELLED_SIDES, Split
 from acoustill.errors import AcoustillError, bad_input
@@ -28,6 +29,16 @@ SIDE_NAMES = {
 }
 
 
+_DEALT = ("recordings", "subjects", "scenarios", "scenarios-and-subjects")
+_USED_BY = {
+    "folds": _DEALT,
+    "seed": _DEALT,
+    "held_out": ("scenarios", "scenarios-and-subjects"),
+    "column": ("fixed",),
+    "scenario": ("paper-chunks",),
+}
+
+
 class Protocol(BaseModel):
     """How recordings are split. Every rule but `paper-chunks` keeps a recording whole.
 
@@ -38,12 +49,14 @@ class Protocol(BaseModel):
             scenario, one of which is never trained on), `fixed` (folds or sides of a column, as published),
             `paper-chunks` (the paper's 80/10/10 split of 10-s chunks, which leaks: for comparison only).
         fold: which fold is tested; the next one is validated.
-        folds: in how many parts recordings or subjects are dealt.
+        folds: into how many folds recordings or subjects are dealt.
         held_out: the scenario that is never trained on.
         column: the column that `fixed` splits by; it holds the number or name of a fold, or train, validation and
             test.
-        seed: of the shuffle before dealing; that of `paper-chunks` is the paper's.
+        seed: of the shuffle before dealing; `fixed` shuffles nothing, and the shuffle of `paper-chunks` is the paper's.
         scenario: the one that `paper-chunks` takes its recordings from; None takes all.
+
+    Settings that a protocol does not go by must keep their defaults.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,9 +70,12 @@ class Protocol(BaseModel):
     scenario: str | None = None
 
     @model_validator(mode="after")
-    def _only_for_paper_chunks(self) -> Protocol:
-        if self.scenario is not None and self.name != "paper-chunks":
-            raise ValueError("scenario is for paper-chunks alone; held_out names the one that is never trained on")
+    def _no_setting_without_use(self) -> Protocol:
+        """Compares with defaults: the configuration that a run keeps states every setting."""
+        for setting, names in _USED_BY.items():
+            value = getattr(self, setting)
+            if self.name not in names and value != type(self).model_fields[setting].default:
+                raise ValueError(f"{setting} {value!r} is of no use to {self.name}; it is for {' and '.join(names)}")
         return self
 
 
@@ -68,10 +84,12 @@ def split_archive(archive: Archive, protocol: Protocol) -> Split:
 
     Unlabelled recordings of a subject that is validated or tested are left out: with real sounds, they may be
     the very sound of a test clip, played elsewhere. So are those of a scenario that is held out, and those that
-    the column of `fixed` puts on a side that is validated or tested.
+    the column of `fixed` puts on a side that is validated or tested. Those whose subject is not known stay;
+    `Split.warnings` counts them.
 
     Raises:
-        AcoustillError: if the archive lacks what the protocol goes by, a class is missing in a fold, or the split
+        AcoustillError: if the archive lacks what the protocol goes by, some labelled recordings have a subject and
+            others have none where the protocol keeps subjects apart, a class is missing in a fold, or the split
             fails `Split.check`.
     """
     labelled = [entry for entry in archive.entries.values() if entry.label is not None]
@@ -85,6 +103,7 @@ def split_archive(archive: Archive, protocol: Protocol) -> Split:
         dealing = _RULES[protocol.name](archive, labelled, protocol)
         _refuse_folds_without_a_class(archive, labelled, dealing, protocol)
         split = _sides(labelled, dealing, protocol.fold)
+        split = replace(split, subjects_apart=dealing.subjects_apart)
     split = replace(split, unlabelled=_unlabelled(archive, protocol, split, dealing))
     split.check(archive)
     return split
@@ -97,11 +116,13 @@ class _Dealing(NamedTuple):
         folds: how many there are.
         side_of: the side of a recording when a fold is tested; `unused` if on none.
         remedy: what to do if a fold lacks a class.
+        subjects_apart: whether it promises that no subject is on two sides.
     """
 
     folds: int
     side_of: Callable[[Entry, int], str]
     remedy: str
+    subjects_apart: bool = False
 
 
 def _sides(labelled: Sequence[Entry], dealing: _Dealing, fold: int) -> Split:
@@ -137,7 +158,8 @@ def _unlabelled(archive: Archive, protocol: Protocol, split: Split, dealing: _De
     held = [archive.entries[recording] for recording in (*split.validation, *split.test)]
     contents = {entry.content for entry in held}
     subjects = {entry.subject for entry in held} - {None}
-    scenarios = {protocol.held_out} - {None}
+    origins = {entry.origin for entry in held} - {None}
+    scenarios = {protocol.held_out} - {None} if protocol.name in _USED_BY["held_out"] else set()
     by_column = dealing.side_of if dealing is not None and protocol.name == "fixed" else None
     return tuple(
         entry.id
@@ -145,6 +167,7 @@ def _unlabelled(archive: Archive, protocol: Protocol, split: Split, dealing: _De
         if entry.label is None
         and entry.content not in contents
         and entry.subject not in subjects
+        and entry.origin not in origins
         and entry.scenario not in scenarios
         and (by_column is None or by_column(entry, protocol.fold) not in ("validation", "test"))
     )
@@ -160,22 +183,29 @@ _FEWER_FOLDS = "use fewer folds or another seed, or add recordings of it"
 
 
 def _by_recording(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
-    """Deals on from scenario to scenario of a class, so that a class of as many recordings as folds is in each."""
+    """Deals on from scenario to scenario of a class, so that a class of as many recordings as folds is in each.
+
+    Recordings of equal content or of one origin are dealt as one: as the first of them.
+    """
     _check_fold(archive, protocol, protocol.folds)
     rng = np.random.default_rng(protocol.seed)
     strata: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    groups = groups_of(labelled)
     for entry in labelled:
-        strata[str(entry.label)][str(entry.scenario)].append(entry.id)
+        if groups[entry.id] == entry.id:
+            strata[str(entry.label)][str(entry.scenario)].append(entry.id)
     folds: dict[str, int] = {}
     for _, scenarios in sorted(strata.items()):
         position = int(rng.integers(protocol.folds))
-        for _, members in sorted(scenarios.items()):
-            for i in rng.permutation(len(members)):
-                folds[members[i]] = position % protocol.folds
+        for _, first in sorted(scenarios.items()):
+            for i in rng.permutation(len(first)):
+                folds[first[i]] = position % protocol.folds
                 position += 1
-    return _Dealing(
-        protocol.folds, lambda entry, fold: _side_of_fold(folds[entry.id], fold, protocol.folds), _FEWER_FOLDS
-    )
+
+    def side_of(entry: Entry, fold: int) -> str:
+        return _side_of_fold(folds[groups[entry.id]], fold, protocol.folds)
+
+    return _Dealing(protocol.folds, side_of, _FEWER_FOLDS)
 
 
 def _by_subject(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
@@ -186,13 +216,16 @@ def _by_subject(archive: Archive, labelled: list[Entry], protocol: Protocol) -> 
     order = np.random.default_rng(protocol.seed).permutation(len(subjects))
     folds = {subjects[i]: position % protocol.folds for position, i in enumerate(order)}
     return _Dealing(
-        protocol.folds, lambda entry, fold: _side_of_fold(folds[str(entry.subject)], fold, protocol.folds), _FEWER_FOLDS
+        protocol.folds,
+        lambda entry, fold: _side_of_fold(folds[str(entry.subject)], fold, protocol.folds),
+        _FEWER_FOLDS,
+        subjects_apart=True,
     )
 
 
 def _by_scenario(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
     held_out = _held_out(archive, labelled, protocol)
-    known = all(entry.subject is not None for entry in labelled)
+    known = any(entry.subject is not None for entry in labelled)  # if of some only, the rest is refused
     inside = (_by_subject if known else _by_recording)(archive, labelled, protocol)
 
     def side_of(entry: Entry, fold: int) -> str:

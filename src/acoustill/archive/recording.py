@@ -22,7 +22,7 @@ class Recording:
     """One recording of an archive; its arrays are memory maps, opened when they are asked for.
 
     Args:
-        folder: the recording's own.
+        folder: the recording's own, with its sidecar.
         fetch: is called with a file and the hash that it should have before the file is opened, and sees to it that
             it is there: archives that are far away are read so.
 
@@ -34,8 +34,6 @@ class Recording:
         self.folder = folder
         self._fetch = fetch
         sidecar = folder / "recording.json"
-        if fetch is not None:
-            fetch(sidecar, None)
         try:
             self.sidecar = Sidecar.model_validate(read_json(sidecar))
         except ValidationError as error:

@@ -22,9 +22,11 @@ from acoustill.imaging.specification import ImageSpecification
 from acoustill.rig.rig import Rig
 
 SIDECAR = "recording.json"
+CHANGED = f"{SIDECAR} was changed since the manifest was written"
 TYPES = {"audio": ("float32", "int16", "int32"), "image": ("float16", "float32"), "video": ("uint8",)}
 AXES = {"audio": "(microphones, samples)", "image": "(frames, H, W, C)", "video": "(frames, h, w, 3)"}
 BLOCK_BYTES = 1 << 23
+FROZEN_MOVEMENT_DB = 0.25  # steady noise of a thousand samples a frame moves by more in a second, tones do not
 
 
 @dataclass(frozen=True)
@@ -44,32 +46,37 @@ class CheckedRecording:
 
 @dataclass(frozen=True)
 class _Checked:
-    """What was found in a stream; its levels over time, where it has some."""
+    """What was found in a stream; its levels over time, where it has some; first frame and length of equal images."""
 
     findings: tuple[Finding, ...] = ()
     telling: bool = False
     levels: np.ndarray | None = None
+    holds: tuple[tuple[int, int], ...] = ()
 
 
-def check_recording(archive: Archive, recording: str) -> CheckedRecording:
+def check_recording(archive: Archive, local: bool, recording: str) -> CheckedRecording:
     """Reads every file of a recording, in bounded memory, and lists what is wrong.
 
     Args:
         archive: that it is in.
+        local: whether the archive is a folder here, and no copy of one elsewhere.
         recording: its id.
     """
     entry = archive.entries[recording]
     folder = archive.path / "recordings" / recording
+    if local and not folder.is_dir():
+        return CheckedRecording((Problem(recording, "missing", "its folder is not there"),))
     try:
-        opened = archive[recording]
+        opened = archive.open_unchecked(recording)
     except (AcoustillError, OSError) as error:
-        described = (folder / SIDECAR).is_file() or not folder.is_dir()
-        return CheckedRecording((Problem(recording, "manifest" if described else "missing", _reason(error)),))
-    findings = [*_check_description(opened, entry), *_check_folder(opened)]
+        return CheckedRecording((Problem(recording, *_unreadable_sidecar(folder, error)),))
+    findings = [*_check_description(opened, entry, archive.sidecars[recording])]
+    if local:
+        findings += _check_folder(opened)
     streams: dict[str, _Checked] = {}
     contents: dict[str, str] = {}
     for stream, stated in opened.sidecar.files.items():
-        wrong = _check_file(opened, stream, stated, entry)
+        wrong = _check_file(opened, stream, stated, entry, local)
         try:
             checked = _Checked((wrong,)) if wrong else _check_stream(opened, stream, stated, entry.frames, archive)
         except (AcoustillError, OSError) as error:  # the file is the one that was stated, so what was stated is wrong
@@ -79,6 +86,7 @@ def check_recording(archive: Archive, recording: str) -> CheckedRecording:
             contents[stream] = stated.sha256
     findings += [finding for checked in streams.values() for finding in checked.findings]
     findings += _check_synchrony(streams)
+    findings += _check_frozen(streams, archive.rig.frame_rate)
     image = opened.sidecar.files.get("image")
     problems = tuple(Problem(recording, kind, what) for kind, what in findings)
     return CheckedRecording(problems, contents, None if image is None else image.shape[1:])
@@ -90,10 +98,19 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _check_description(recording: Recording, entry: Entry) -> Iterator[Finding]:
+def _unreadable_sidecar(folder: Path, error: Exception) -> Finding:
+    """What is wrong where a recording cannot be opened; of archives elsewhere, sidecars are checked as they come."""
+    if "its hash is not the one" in str(error):
+        return "manifest", CHANGED
+    return "manifest" if (folder / SIDECAR).is_file() else "missing", _reason(error)
+
+
+def _check_description(recording: Recording, entry: Entry, sidecar: str | None) -> Iterator[Finding]:
     files = recording.sidecar.files
     if recording.entry != entry:
         yield "manifest", "its sidecar and the manifest differ"
+    elif sidecar is not None and file_hash(recording.folder / SIDECAR) != sidecar:
+        yield "manifest", CHANGED
     first = next((stream for stream in STREAMS if stream in files), None)
     if set(files) != set(entry.streams) or first is None or files[first].sha256 != entry.content:
         yield "manifest", "its streams are not those that the manifest states"
@@ -104,18 +121,19 @@ def _check_folder(recording: Recording) -> Iterator[Finding]:
     for path in sorted(recording.folder.iterdir()):
         if path.name.endswith(".part"):
             yield "manifest", f"{path.name} was left behind when something was interrupted; remove it"
-        elif path.name not in known and not path.name.startswith("."):
+        elif path.name not in known:
             yield "manifest", f"{path.name} does not belong into its folder"
 
 
-def _check_file(recording: Recording, stream: str, stated: StreamFile, entry: Entry) -> Finding | None:
+def _check_file(recording: Recording, stream: str, stated: StreamFile, entry: Entry, local: bool) -> Finding | None:
     """What is wrong with the file of a stream, or with what is stated of it; what it holds is not looked at."""
     try:
         path = recording.file(stream)
         if not path.is_file():
             return "missing", f"{path.name} is missing"
         if file_hash(path) != stated.sha256:
-            return "hash", f"{path.name} was changed: its hash is not the one of the sidecar"
+            copy = "" if local else f" (the copy in the cache, {path}: remove it to have it fetched again)"
+            return "hash", f"{path.name} was changed: its hash is not the one of the sidecar{copy}"
     except (AcoustillError, OSError) as error:  # of archives that are far away, files are checked as they come
         return "hash" if "its hash is not the one" in str(error) else "missing", _reason(error)
     as_it_should = len(stated.shape) == len(AXES[stream].split(",")) and (stream != "video" or stated.shape[3] == 3)
@@ -143,7 +161,17 @@ def _check_audio(audio: np.ndarray, stated: StreamFile, frames: int, rig: Rig) -
     findings = list(_check_microphones(stated, rows, rig))
     names: Sequence[int] = range(rows) if findings else stated.microphones or ()
     heard = check_channels(audio, names, rig)
+    findings += _check_scale(stated, heard.largest)
     return _Checked((*findings, *heard.findings), heard.telling, power_level(heard.power))
+
+
+def _check_scale(stated: StreamFile, largest: float) -> Iterator[Finding]:
+    """Samples are float32 when they are read: whatever is stored, its loudest must be one, and none that is lost."""
+    with np.errstate(over="ignore", under="ignore"):
+        read = float(np.float32(largest * stated.scale))
+    if 0 < largest < np.inf and (read == 0 or read == np.inf):
+        lost = "infinite" if read else "zero"
+        yield "finite", f"{stated.file} is {lost} as it is read: its scale is {stated.scale:g}, its peak {largest:g}"
 
 
 def _check_microphones(stated: StreamFile, rows: int, rig: Rig) -> Iterator[Finding]:
@@ -164,9 +192,12 @@ def _check_images(images: np.ndarray, file: str, header: ImageHeader | None) -> 
     broken, first_broken = 0, -1
     lowest, highest = np.inf, -np.inf
     levels: list[np.ndarray] = []
+    equal = np.zeros(len(images), bool)  # to the image before
     for start in range(0, len(images), length):
         block = images[start : start + length]
         whole = np.isfinite(block).all(axis=(1, 2, 3))
+        before = images[max(0, start - 1) : start + len(block) - 1]
+        equal[max(1, start) : start + len(block)] = (block[len(block) - len(before) :] == before).all(axis=(1, 2, 3))
         if not whole.all():
             first_broken = first_broken if broken else start + int((~whole).argmax())
             broken += len(block) - int(whole.sum())
@@ -180,7 +211,15 @@ def _check_images(images: np.ndarray, file: str, header: ImageHeader | None) -> 
     elif lowest == highest:
         findings.append(("silence", f"its acoustic images hold nothing but {lowest:g}"))
     telling = not broken and lowest < highest
-    return _Checked(tuple(findings), telling, np.concatenate(levels) if levels and telling else None)
+    holds = tuple(_stretches(equal)) if telling else ()
+    return _Checked(tuple(findings), telling, np.concatenate(levels) if levels and telling else None, holds)
+
+
+def _stretches(equal: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First frame and length of each stretch of equal images."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], equal.astype(np.int8), [0]])))
+    for first, stop in edges.reshape(-1, 2):
+        yield int(first) - 1, int(stop - first) + 1
 
 
 def _check_image_shape(shape: tuple[int, ...], file: str, header: ImageHeader | None) -> Iterator[Finding]:
@@ -240,6 +279,22 @@ def _check_synchrony(streams: dict[str, _Checked]) -> Iterator[Finding]:
     if lag:
         frames = f"{abs(lag)} frame{'s' if abs(lag) > 1 else ''}"
         yield "synchrony", f"its acoustic images run {frames} {'behind' if lag > 0 else 'ahead of'} the audio"
+
+
+def _check_frozen(streams: dict[str, _Checked], frame_rate: float) -> Iterator[Finding]:
+    """Equal images for at least a second of a sound that changes, as any noise does and padding does not."""
+    audio = streams["audio"].levels if "audio" in streams else None
+    if audio is None or "image" not in streams:
+        return
+    frozen = [
+        (start, length)
+        for start, length in streams["image"].holds
+        if length >= frame_rate and float(np.ptp(audio[start : start + length])) > FROZEN_MOVEMENT_DB
+    ]
+    if frozen:
+        start, length = frozen[0]
+        more = f", and in {len(frozen) - 1} more places" if len(frozen) > 1 else ""
+        yield "stuck", f"its acoustic images stand still for {length} frames from frame {start} on{more}"
 
 
 def left_behind(folder: Path) -> list[str]:

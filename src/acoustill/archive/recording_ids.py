@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import os
+import re
 from pathlib import Path
 
-from acoustill.errors import AcoustillError, bad_input
+from acoustill.errors import bad_input
+
+ENDING = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$")  # and not the 2 of take.2
 
 
 def recording_ids(paths: list[Path], where: str) -> list[str]:
@@ -37,27 +40,36 @@ def recording_ids(paths: list[Path], where: str) -> list[str]:
     raise bad_input(where, f"the id of {paths[twice]}", repr(ids[twice]), "one that no other recording gets")
 
 
-def differing_ids(paths: list[Path], root: Path) -> list[str]:
-    """Ids for files that all differ, as `recording_ids`, whatever the files are called.
+def path_id(path: str | Path, folder: Path, longest: int = 200) -> str:
+    """An id that follows from where a recording lies below a folder, and from nothing else.
 
-    Where two differ in their endings only, these are taken in; where they differ in nothing that an id may hold, as
-    names in other alphabets do, a hash of the path below `root` is.
+    The ending is left out, and so are steps upwards; of an absolute path to elsewhere, the last two parts are taken.
+    Where letters have to be replaced that no id may hold, or where the path is too long, a hash of it is added.
+
+    Args:
+        path: of the recording, relative to the folder or absolute.
+        folder: that it lies in, or near.
+        longest: that the id may be.
 
     Example:
-        >>> differing_ids([Path("s/a.wav"), Path("s/a.mp3")], Path("s"))
-        ['a-wav', 'a-mp3']
+        >>> path_id("dog/take 1.wav", Path("sounds")), path_id("../monday/./take.2.flac", Path("tables"))
+        ('dog-take-1', 'monday-take.2')
     """
-    with_endings = [path.with_name(path.name.replace(".", "-") + ".file") for path in paths]
-    for named in (paths, with_endings):
-        try:
-            return recording_ids(named, str(root))
-        except AcoustillError:
-            continue
-    ids = [_plain(path.stem) for path in paths]
-    counts = Counter(ids)
-    below = [(path.relative_to(root) if path.is_relative_to(root) else path).as_posix() for path in paths]
-    hashes = [hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:12] for name in below]
-    return [one if counts[one] == 1 else f"{one[-180:]}-{tail}" for one, tail in zip(ids, hashes, strict=True)]
+    base = os.path.abspath(folder)
+    whole = Path(os.path.normpath(os.path.join(base, path)))
+    if whole.is_relative_to(base):
+        parts = list(whole.relative_to(base).parts)
+    elif os.path.isabs(path):
+        parts = list(whole.parts[1:][-2:])
+    else:
+        parts = [part for part in Path(os.path.relpath(whole, base)).parts if part != os.pardir]
+    if parts:
+        parts[-1] = ENDING.sub("", parts[-1]) or parts[-1]
+    name = "-".join(parts)
+    if name.isascii() and len(name) <= longest:
+        return _plain(name)
+    tail = hashlib.sha256("/".join(parts).encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{_plain(name[9 - longest :])}-{tail}"
 
 
 def _plain(name: str) -> str:

@@ -9,11 +9,14 @@ from itertools import combinations
 from typing import NamedTuple
 
 from acoustill.archive.archive import Archive
-from acoustill.archive.clips import Clip, extents_of
+from acoustill.archive.clips import Clip, parts_of
 from acoustill.errors import AcoustillError
 
 LABELLED_SIDES = ("train", "validation", "test")
 SIDES = (*LABELLED_SIDES, "unlabelled")
+# A student learns from both: there, recordings may be cut from one origin.
+TAUGHT_TOGETHER = ({"train", "unlabelled"}, {"recordings", "unlabelled"})
+AVIA_IMPORTERS = ("avia", "tfrecord")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Split:
         chunks: for `paper-chunks` alone, what each labelled side may use of its recordings, which may then stand on
             several sides; see `Split.of_chunks`. None where recordings are kept whole.
         left_out: how many of the paper's chunks are missing here, with their recordings or behind their ends.
+        subjects_apart: whether the protocol promises that no subject is on two labelled sides.
     """
 
     train: tuple[str, ...]
@@ -36,6 +40,7 @@ class Split:
     unlabelled: tuple[str, ...] = ()
     chunks: Mapping[str, tuple[Clip, ...]] | None = None
     left_out: int = 0
+    subjects_apart: bool = False
 
     @classmethod
     def of_chunks(
@@ -54,7 +59,7 @@ class Split:
         )
         return cls(train, validation, test, tuple(unlabelled), parts, left_out)
 
-    def extents(self, archive: Archive, side: str) -> tuple[Clip, ...]:
+    def parts(self, archive: Archive, side: str) -> tuple[Clip, ...]:
         """What clips of a side may be cut from: whole recordings, or the chunks of them.
 
         Args:
@@ -65,7 +70,7 @@ class Split:
             AcoustillError: if a recording is not in the archive or is shorter than its chunk.
         """
         chosen = self.chunks[side] if self.chunks and side in self.chunks else getattr(self, side)
-        return extents_of(archive, chosen)
+        return parts_of(archive, chosen)
 
     @property
     def leaks(self) -> float:
@@ -83,13 +88,13 @@ class Split:
         return sum(recording in trained for recording in tested)
 
     def warnings(self, archive: Archive) -> tuple[str, ...]:
-        """What to say to whoever uses the split, in sentences; nothing of one that keeps recordings whole.
+        """What to say to whoever uses the split, in sentences; nothing of one that keeps apart what is known.
 
         Args:
             archive: the recordings.
         """
         if self.chunks is None:
-            return ()
+            return tuple(filter(None, (self._known_subjects(archive), self._unknown_subjects(archive))))
         sentences = [
             "this split leaks, and is for comparison with the paper only: "
             f"{self._siblings} of {self._tested} test chunks ({100 * self.leaks:.0f} %) are of recordings that are "
@@ -98,11 +103,35 @@ class Split:
         for side, missing in self._missing_classes(archive).items():
             sentences.append(f"no chunk in {side} is of {_enumerated(missing)}")
         if self.left_out:
-            sentences.append(
-                f"{self.left_out} of the paper's chunks are left out: their recordings are missing here, or end before "
-                "them (the paper's code looped those)"
-            )
+            sentence = f"{self.left_out} of the chunks are left out: their recordings end before them"
+            if archive.maker.get("importer") in AVIA_IMPORTERS:
+                sentence = (
+                    f"{self.left_out} of the paper's chunks are left out: their recordings are missing here, or end "
+                    "before them (the paper's code looped those)"
+                )
+            sentences.append(sentence)
         return tuple(sentences)
+
+    def _known_subjects(self, archive: Archive) -> str | None:
+        """That test recordings are of subjects that are trained on, if any is."""
+        trained = {archive.entries[recording].subject for recording in self.train} - {None}
+        known = sum(archive.entries[recording].subject in trained for recording in self.test)
+        if not known:
+            return None
+        return (
+            f"{known} of {len(self.test)} test recordings ({100 * known / len(self.test):.0f} %) are of subjects, or "
+            "cut from originals, that are also trained on; protocol subjects keeps them apart"
+        )
+
+    def _unknown_subjects(self, archive: Archive) -> str | None:
+        """That unlabelled recordings may be of subjects that are tested, if their subjects are not known."""
+        unknown = sum(archive.entries[recording].subject is None for recording in self.unlabelled)
+        if not self.subjects_apart or not unknown:
+            return None
+        return (
+            f"of {unknown} of the {len(self.unlabelled)} unlabelled recordings the subject is not known: "
+            "they may be of subjects that are tested, and students may learn from them"
+        )
 
     def check(self, archive: Archive) -> None:
         """Refuses a split that leaks or in which a class is missing.
@@ -111,10 +140,13 @@ class Split:
         that overlap are refused, and sides that are empty.
 
         Raises:
-            AcoustillError: if a recording is not in the archive; if one, or two of equal audio, stand on two
-                sides; if a side is empty; or if a class of the archive's labels is not on each labelled side.
+            AcoustillError: if a recording is not in the archive; if one, or two of equal content, stand on two
+                sides; if a subject stands on two labelled sides where the protocol promises that none does; if a
+                side is empty; or if a class of the archive's labels is not on each labelled side.
         """
-        refuse_overlap(archive, **{side: self.extents(archive, side) for side in SIDES})
+        refuse_overlap(archive, **{side: self.parts(archive, side) for side in SIDES})
+        if self.subjects_apart:
+            self._refuse_shared_subjects(archive)
         for side, missing in self._missing_classes(archive).items():
             if self.chunks is None:
                 raise AcoustillError(
@@ -125,6 +157,17 @@ class Split:
             empty = next(side for side in LABELLED_SIDES if not getattr(self, side))
             raise AcoustillError(f"{archive.path}: nothing is in {empty}; add recordings")
 
+    def _refuse_shared_subjects(self, archive: Archive) -> None:
+        for one, other in combinations(LABELLED_SIDES, 2):
+            sides = (
+                {str(archive.entries[i].subject) for i in self._with_subject(archive, side)} for side in (one, other)
+            )
+            if shared := sorted(set.intersection(*sides)):
+                raise AcoustillError(f"{archive.path}: subject {shared[0]!r} is in both {one} and {other}")
+
+    def _with_subject(self, archive: Archive, side: str) -> list[str]:
+        return [i for i in getattr(self, side) if archive.entries[i].subject is not None]
+
     def _missing_classes(self, archive: Archive) -> dict[str, list[str]]:
         missing = {}
         for side in LABELLED_SIDES:
@@ -134,14 +177,14 @@ class Split:
         return missing
 
 
-class Span(NamedTuple):
-    """Where a piece of sound lies, so that it can be found again in another recording of equal content.
+class Place(NamedTuple):
+    """Where a part of a recording lies, so that it can be found again in another recording of equal content.
 
     Attributes:
         recording: the id.
         content: its content hash.
-        start: of the piece, in frames, or in any unit that both sides of a comparison share.
-        stop: of the piece.
+        start: of the part, in frames, or in any unit that both sides of a comparison share.
+        stop: of the part.
         whole: whether it is the whole recording.
     """
 
@@ -152,39 +195,38 @@ class Span(NamedTuple):
     whole: bool
 
 
-def spans_of(archive: Archive, parts: Iterable[str | Clip], frame: int = 1) -> list[Span]:
-    """The pieces of sound that recordings, or parts of them, hold.
+def places_of(archive: Archive, parts: Iterable[str | Clip]) -> list[Place]:
+    """Where recordings, or parts of them, lie.
 
     Args:
         archive: the recordings.
         parts: ids of recordings, or parts.
-        frame: length of a frame in the unit of the answer.
 
     Raises:
-        AcoustillError: see `extents_of`.
+        AcoustillError: see `parts_of`.
     """
-    spans = []
-    for clip in extents_of(archive, parts):
+    places = []
+    for clip in parts_of(archive, parts):
         entry = archive.entries[clip.recording]
         whole = clip.frames == entry.frames
-        spans.append(Span(entry.id, entry.content, clip.start * frame, clip.stop * frame, whole))
-    return spans
+        places.append(Place(entry.id, entry.content, clip.start, clip.stop, whole))
+    return places
 
 
-def find_overlap(one: Iterable[Span], other: Iterable[Span]) -> tuple[Span, Span] | None:
-    """The first two pieces, one of each, that hold the same sound: of equal content, and overlapping."""
-    by_content: dict[str, list[Span]] = defaultdict(list)
-    for span in one:
-        by_content[span.content].append(span)
-    for span in other:
-        for known in by_content[span.content]:
-            if known.start < span.stop and span.start < known.stop:
-                return known, span
+def find_overlap(one: Iterable[Place], other: Iterable[Place]) -> tuple[Place, Place] | None:
+    """The first two parts, one of each, that hold the same sound: of equal content, and overlapping."""
+    by_content: dict[str, list[Place]] = defaultdict(list)
+    for place in one:
+        by_content[place.content].append(place)
+    for place in other:
+        for known in by_content[place.content]:
+            if known.start < place.stop and place.start < known.stop:
+                return known, place
     return None
 
 
 def refuse_overlap(archive: Archive, **sides: Sequence[str | Clip]) -> None:
-    """Refuses sides that hold the same sound, by recording and by content hash.
+    """Refuses sides that hold the same sound, by recording, by content hash, and by what they were cut from.
 
     Args:
         archive: the recordings.
@@ -196,22 +238,35 @@ def refuse_overlap(archive: Archive, **sides: Sequence[str | Clip]) -> None:
     Example:
         `refuse_overlap(archive, training=split.train, validation=split.validation)`
     """
-    spans = {side: spans_of(archive, parts) for side, parts in sides.items()}
-    for one, other in combinations(spans, 2):
-        found = find_overlap(spans[one], spans[other])
+    places = {side: places_of(archive, parts) for side, parts in sides.items()}
+    for one, other in combinations(places, 2):
+        found = find_overlap(places[one], places[other])
         if found is None:
+            if {one, other} not in TAUGHT_TOGETHER:
+                _refuse_one_origin(archive, one, places[one], other, places[other])
             continue
-        known, span = found
-        if known.recording != span.recording:
-            what = "audio" if "audio" in archive.entries[span.recording].streams else "content"
+        known, place = found
+        if known.recording != place.recording:
+            what = "audio" if "audio" in archive.entries[place.recording].streams else "content"
             raise AcoustillError(
-                f"{archive.path}: {known.recording} of {one} and {span.recording} of {other} hold the same {what}"
+                f"{archive.path}: {known.recording} of {one} and {place.recording} of {other} hold the same {what}"
             )
-        first, last = max(known.start, span.start), min(known.stop, span.stop)
-        what = f"recording {span.recording} is"
-        if not (known.whole and span.whole):
-            what = f"frames {first} to {last} of recording {span.recording} are"
+        first, last = max(known.start, place.start), min(known.stop, place.stop)
+        what = f"recording {place.recording} is"
+        if not (known.whole and place.whole):
+            what = f"frames {first} to {last} of recording {place.recording} are"
         raise AcoustillError(f"{archive.path}: {what} in both {one} and {other}")
+
+
+def _refuse_one_origin(archive: Archive, one: str, first: list[Place], other: str, second: list[Place]) -> None:
+    known = {archive.entries[place.recording].origin: place.recording for place in first}
+    for place in second:
+        origin = archive.entries[place.recording].origin
+        if origin is not None and known.get(origin, place.recording) != place.recording:
+            raise AcoustillError(
+                f"{archive.path}: {known[origin]} of {one} and {place.recording} of {other} were cut from one "
+                f"recording, {origin}"
+            )
 
 
 def _enumerated(names: Sequence[str]) -> str:

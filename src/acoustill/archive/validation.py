@@ -1,8 +1,10 @@
 """Checking that an archive holds what it says.
 
 Each recording is checked by itself (`recording_check`, `soundness`, `synchrony_check`), in as many processes as are
-given; here they are compared with each other, and folders with the manifest. Of an archive that is far away, every
-file is fetched into the local cache, and folders that the manifest does not name are not looked for.
+given; here they are compared with each other, and folders with the manifest. Of an archive that is far away, the
+manifest is read anew and every file is fetched into the local cache unless it is there already: those are checked as
+they are there. With an empty folder as `$ACOUSTILL_CACHE`, what is at the address itself is checked. Files and folders
+that the manifest does not name are not looked for far away.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from acoustill.archive.archive import Archive
+from acoustill.archive.archive import MANIFEST, Archive
+from acoustill.archive.contents import SET_ASIDE, read_set_aside
 from acoustill.archive.entry import Entry
 from acoustill.archive.problem import KINDS, Problem
 from acoustill.archive.recording_check import CheckedRecording, check_recording, left_behind
@@ -20,6 +23,8 @@ from acoustill.errors import AcoustillError
 from acoustill.jobs import collect_jobs
 
 __all__ = ["KINDS", "Problem", "validate_archive"]
+
+KNOWN = {"archive.json", "rig.yaml", MANIFEST, SET_ASIDE, "recordings", "teachers"}
 
 
 def validate_archive(path: str | Path, jobs: int = 1, advance: Callable[[], None] = lambda: None) -> list[Problem]:
@@ -36,13 +41,14 @@ def validate_archive(path: str | Path, jobs: int = 1, advance: Callable[[], None
         AcoustillError: if there is no archive, or its header, rig or manifest cannot be read.
     """
     archive = Archive(path)
+    local = isinstance(path, Path) or "://" not in path
     _, header = archive.rig, archive.image_header  # both, so that what cannot be read is refused before the work
     ids = list(archive.entries)
     jobs = max(1, min(jobs, len(ids)))
     work = (
-        functools.partial(check_recording, archive)
+        functools.partial(check_recording, archive, local)
         if jobs == 1
-        else functools.partial(_check_in_worker, path, archive.id)
+        else functools.partial(_check_in_worker, path, archive.id, local)
     )
     done, aside = collect_jobs(work, ids, ids, jobs, advance)
     checked = {ids[index]: done[index] for index in sorted(done)}
@@ -54,9 +60,9 @@ def validate_archive(path: str | Path, jobs: int = 1, advance: Callable[[], None
             problems[problem.recording].append(problem)
     for problem in _duplicates(archive.entries, checked):
         problems[problem.recording].append(problem)
-    local = isinstance(path, Path) or "://" not in path
     strays = _strays(archive) if local else ()
-    return [*(problem for recording in ids for problem in problems[recording]), *strays]
+    lists = [Problem(SET_ASIDE, "manifest", what) for what in read_set_aside(archive)[1]]
+    return [*(problem for recording in ids for problem in problems[recording]), *lists, *strays]
 
 
 @functools.lru_cache(maxsize=1)
@@ -68,8 +74,8 @@ def _opened(path: str | Path, archive_id: str) -> Archive:
     return archive
 
 
-def _check_in_worker(path: str | Path, archive_id: str, recording: str) -> CheckedRecording:
-    return check_recording(_opened(path, archive_id), recording)
+def _check_in_worker(path: str | Path, archive_id: str, local: bool, recording: str) -> CheckedRecording:
+    return check_recording(_opened(path, archive_id), local, recording)
 
 
 def _other_image_shapes(checked: Mapping[str, CheckedRecording]) -> Iterator[Problem]:
@@ -88,7 +94,7 @@ def _duplicates(entries: Mapping[str, Entry], checked: Mapping[str, CheckedRecor
     """Recordings that share a stream with an earlier one, once for each earlier one.
 
     Streams that tell nothing are left out: silent audio, images of one value, and videos all of whose frames are the
-    same picture, black or not: two takes of an empty scene by a camera without noise are not one take.
+    same picture, black or not: two recordings of an empty scene by a camera without noise are not one.
     """
     seen: dict[tuple[str, str], str] = {}
     for recording, one in checked.items():
@@ -108,15 +114,18 @@ def _duplicates(entries: Mapping[str, Entry], checked: Mapping[str, CheckedRecor
 
 
 def _strays(archive: Archive) -> Iterator[Problem]:
-    """What lies beside the recordings of the manifest."""
+    """What lies beside the files of the archive, and beside the recordings of the manifest."""
     for name in left_behind(archive.path):
         yield Problem(name, "manifest", "was left behind when something was interrupted; remove it")
+    for path in sorted(archive.path.iterdir()):
+        if path.name not in KNOWN and not path.name.endswith(".part"):
+            yield Problem(path.name, "manifest", "does not belong into an archive")
     folder = archive.path / "recordings"
     if not folder.is_dir():
         return
     for name in left_behind(folder):
         yield Problem(name, "manifest", "was left behind when a writer was interrupted; remove it")
-    for path in sorted(folder.glob("[!.]*")):
+    for path in sorted(folder.iterdir()):
         if path.name not in archive.entries and not path.name.endswith(".part"):
             kind = "folder" if path.is_dir() else "file"
             yield Problem(path.name, "manifest", f"its {kind} is not in the manifest")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,19 @@ from pydantic import ValidationError
 
 from acoustill.archive.archive import MANIFEST, ImageHeader, read_header
 from acoustill.archive.array_writer import ArrayWriter
-from acoustill.archive.entry import FORMAT, STREAMS, VERSION, Entry, Sidecar, StreamFile
+from acoustill.archive.entry import FORMAT, STREAMS, VERSION, Entry, ManifestLine, Sidecar, StreamFile
 from acoustill.archive.pictures import decode_picture, encode_picture
 from acoustill.archive.recording import Recording
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.files import first_problem, read_json, replacing_folder, write_json, write_json_lines, write_text
+from acoustill.files import (
+    file_hash,
+    first_problem,
+    read_json,
+    replacing_folder,
+    write_json,
+    write_json_lines,
+    write_text,
+)
 from acoustill.jobs import SetAside
 from acoustill.rig.file import rig_to_text
 from acoustill.rig.rig import Rig
@@ -54,25 +63,45 @@ def create_archive(
     }
     rig_text = rig_to_text(rig)
     recordings = path / "recordings"
-    if (path / "archive.json").is_file() or not _is_a_start(path):
-        old = read_header(path)
-        same_rig = (path / "rig.yaml").read_text(encoding="utf-8") == rig_text
-        if old != header or not same_rig:
-            raise AcoustillError(f"{path}: an archive made with other settings is there; give another folder")
-        for unfinished in recordings.glob(".*.part"):
-            shutil.rmtree(unfinished)
+    if not _is_a_start(path):
+        _refuse_other(path, header, rig_text)
+        _remove_unfinished(path)
         return
     recordings.mkdir(parents=True, exist_ok=True)
     write_text(path / "rig.yaml", rig_text)
     write_json(path / "archive.json", header)  # the last: an archive without it was never started
 
 
+def _remove_unfinished(path: Path) -> None:
+    """Removes what writers that were killed left; there is no other writer, see `only_writer`."""
+    for unfinished in (path / "recordings").glob(".*.part"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
 def _is_a_start(path: Path) -> bool:
-    """Whether a folder is missing, empty, or holds only what a start that was interrupted can have left."""
+    """Whether a folder is missing, empty, or holds only an archive without recordings, or a part of one."""
     if not path.is_dir():
         return True
     left = {entry.name for entry in path.iterdir() if not entry.name.endswith(".part")}
-    return left <= {"recordings", "rig.yaml"} and not any(path.glob("recordings/*"))
+    return left <= {"recordings", "rig.yaml", "archive.json"} and not any(path.glob("recordings/[!.]*"))
+
+
+def _refuse_other(path: Path, header: dict[str, Any], rig_text: str) -> None:
+    """Refuses to go on with an archive that was made in another way, and says what differs."""
+    old = read_header(path)
+    other = f"{path}: an archive made with other settings is there"
+    found, wanted = old.get("maker"), header["maker"]
+    if found != wanted:
+        for key in sorted({*found, *wanted} if isinstance(found, dict) else wanted):
+            before, now = (one.get(key) if isinstance(one, dict) else one for one in (found, wanted))
+            if before != now:
+                raise AcoustillError(f"{other}: {key} was {before!r} and is {now!r}; give another folder")
+    if old.get("version") != VERSION:
+        raise AcoustillError(f"{other}: its version was {old.get('version')} and is {VERSION}; give another folder")
+    if old.get("image") != header["image"]:
+        raise AcoustillError(f"{other}: its acoustic images are others; give another folder")
+    if (path / "rig.yaml").read_text(encoding="utf-8") != rig_text:
+        raise AcoustillError(f"{other}: its rig is another one; give another folder")
 
 
 @contextmanager
@@ -84,6 +113,7 @@ def writing_recording(
     label: str | None = None,
     scenario: str | None = None,
     subject: str | None = None,
+    origin: str | None = None,
     columns: dict[str, str | int | float | None] | None = None,
     provenance: dict[str, Any] | None = None,
 ) -> Iterator[RecordingWriter]:
@@ -93,9 +123,10 @@ def writing_recording(
         archive: its folder.
         recording: its id.
         samples_per_frame: of the rig.
-        label: see `Entry`, as are the next three.
+        label: see `Entry`, as are the next four.
         scenario: where.
         subject: who.
+        origin: what it was cut from.
         columns: of the user's own.
         provenance: where the recording came from.
 
@@ -109,6 +140,7 @@ def writing_recording(
             label=label,
             scenario=scenario,
             subject=subject,
+            origin=origin,
             columns=columns or {},
             frames=1,
             streams=STREAMS,  # type: ignore[arg-type]
@@ -116,7 +148,8 @@ def writing_recording(
         )
     except ValidationError as error:
         raise AcoustillError(f"recording {recording!r}: {first_problem(error)}") from error
-    with replacing_folder(archive / "recordings" / recording) as folder:
+    # What was left by a writer that was killed is removed when the archive is gone on with or finished.
+    with replacing_folder(archive / "recordings" / recording, clean=False) as folder:
         writer = RecordingWriter(folder, recording, samples_per_frame, provenance or {})
         try:
             yield writer
@@ -163,6 +196,7 @@ class RecordingWriter:
         assert np.dtype(dtype) in AUDIO_TYPES
         if samples < 1 or not len(microphones):
             raise bad_input(self._recording, "audio", f"{len(microphones)} channels of {samples} samples", "some")
+        self._check_space(len(microphones) * samples * np.dtype(dtype).itemsize)
         writer = ArrayWriter(self._folder / "audio.npy", (len(microphones), samples), dtype)
         self._audio = writer, tuple(int(one) for one in microphones), float(scale)
         return writer
@@ -176,8 +210,15 @@ class RecordingWriter:
             dtype: float16 or float32.
         """
         assert np.dtype(dtype) in IMAGE_TYPES
+        self._check_space(frames * math.prod(shape) * np.dtype(dtype).itemsize)
         self._image = ArrayWriter(self._folder / "image.npy", (frames, *shape), dtype)
         return self._image
+
+    def _check_space(self, size: int) -> None:
+        """Refuses what cannot fit before hours are spent on it: a file can state any length."""
+        free = shutil.disk_usage(self._folder).free
+        if size > free:
+            raise bad_input(self._recording, "size", f"{size / 1e9:.1f} GB", f"at most the {free / 1e9:.1f} GB free")
 
     def video(self) -> FrameWriter:
         """Starts the video."""
@@ -257,14 +298,14 @@ class FrameWriter:
         Raises:
             AcoustillError: if it is broken or of another size than the frames before.
         """
-        self._check(decode_picture(picture, f"frame {len(self)} of the video").shape)
+        self._check(decode_picture(picture, "the picture").shape)
         self._write(picture)
 
     def _check(self, shape: tuple[int, ...]) -> None:
         if len(self) == 0:
             self._shape = shape
         elif shape != self._shape:
-            raise bad_input(self._recording, f"shape of video frame {len(self)}", shape, f"{self._shape}, as before")
+            raise bad_input(self._recording, "shape of a video frame", shape, f"{self._shape}, that of those before")
 
     def _write(self, picture: bytes) -> None:
         self._file.write(picture)
@@ -291,19 +332,20 @@ def _described(writer: ArrayWriter, recording: str, **more: Any) -> StreamFile:
     if not writer.whole:
         raise AcoustillError(f"{recording}: the {name} ended before its {writer.shape} values had come")
     if not writer.finite:
-        found = "not finite"
-        raise bad_input(recording, name, found, "finite values; float16 holds them up to 65504")
+        expected = "finite values" + ("; float16 holds them up to 65504" if writer.dtype == np.float16 else "")
+        raise bad_input(recording, name, "not finite", expected)
     dtype = str(writer.dtype)
     return StreamFile(file=writer.path.name, shape=writer.shape, dtype=dtype, sha256=writer.sha256(), **more)  # type: ignore[arg-type]
 
 
 def write_recording(
-    archive: Path,
+    archive: str | Path,
     recording: str,
     *,
     frames: int,
     audio: np.ndarray | None = None,
     microphones: Sequence[int] = (),
+    scale: float | None = None,
     image: np.ndarray | None = None,
     video: np.ndarray | None = None,
     label: str | None = None,
@@ -313,6 +355,21 @@ def write_recording(
     provenance: dict[str, Any] | None = None,
 ) -> Entry:
     """Writes one recording that is in memory, whole or not at all.
+
+    Args:
+        archive: its folder.
+        recording: its id.
+        frames: length in video frames.
+        audio: of some microphones; int16 and int32 are kept as they are, all else as float32.
+        microphones: which channels of the rig they are.
+        scale: what integer audio is multiplied by, to pascal or full scale (2**-15 and 2**-31 are full scale).
+        image: acoustic images.
+        video: frames, kept as JPEG.
+        label: see `Entry`, as are the next three.
+        scenario: where.
+        subject: who.
+        columns: of the user's own.
+        provenance: where the recording came from.
 
     Shapes:
         audio: (microphones, samples), a whole number of samples per frame.
@@ -327,9 +384,12 @@ def write_recording(
     if audio is not None and (audio.ndim != 2 or audio.shape[0] != len(microphones) or audio.shape[1] % frames):
         found = f"of shape {audio.shape}"
         raise bad_input(recording, "audio", found, f"{len(microphones)} channels, {frames} whole frames")
+    if audio is not None and audio.dtype.kind in "iu" and scale is None:
+        raise bad_input(recording, "scale", "not given", f"what {audio.dtype} audio is multiplied by")
     for name, stream in (("image", image), ("video", video)):
         if stream is not None and len(stream) != frames:
             raise bad_input(recording, f"number of {name} frames", len(stream), f"{frames}")
+    archive = Path(archive)
     with writing_recording(
         archive,
         recording,
@@ -342,7 +402,7 @@ def write_recording(
     ) as writer:
         if audio is not None:
             kept = audio if audio.dtype in AUDIO_TYPES else audio.astype(np.float32)
-            writer.audio(microphones, audio.shape[1], kept.dtype).append_columns(kept)
+            writer.audio(microphones, audio.shape[1], kept.dtype, 1.0 if scale is None else scale).append_columns(kept)
         if image is not None:
             images = image if image.dtype == np.float16 else image.astype(np.float32)
             writer.image(frames, image.shape[1:], images.dtype).append(images)
@@ -364,24 +424,28 @@ def finish_archive(path: str | Path, aside: Sequence[SetAside] = ()) -> int:
         AcoustillError: if a sidecar is broken or there is no recording.
     """
     path = Path(path)
-    folders = sorted((path / "recordings").glob("[!.]*"))
-    entries = [_entry(folder) for folder in folders]
-    if not entries:
+    _remove_unfinished(path)
+    folders = sorted(folder for folder in (path / "recordings").glob("[!.]*") if folder.is_dir())
+    lines = [_line(folder) for folder in folders]
+    if not lines:
         raise AcoustillError(f"{path}: no recording was written")
     if aside:
         rows = [{"name": one.name, "why": one.why} for one in aside]
         write_json_lines(path / "set-aside.jsonl", rows)
     else:
         (path / "set-aside.jsonl").unlink(missing_ok=True)
-    write_json_lines(path / MANIFEST, [entry.model_dump(mode="json") for entry in entries])
-    return len(entries)
+    write_json_lines(path / MANIFEST, [line.model_dump(mode="json") for line in lines])
+    return len(lines)
 
 
-def _entry(folder: Path) -> Entry:
-    """The entry of a sidecar, without the rest of it, which can be long."""
+def _line(folder: Path) -> ManifestLine:
+    """The line of the manifest for a recording; of its sidecar only the entry is checked, for the rest can be long."""
     sidecar = folder / "recording.json"
     content = read_json(sidecar)
+    entry = content.get("entry") if isinstance(content, dict) else None
     try:
-        return Entry.model_validate(content.get("entry") if isinstance(content, dict) else content)
+        return ManifestLine.model_validate(
+            {**(entry if isinstance(entry, dict) else {}), "sidecar": file_hash(sidecar)}
+        )
     except ValidationError as error:
         raise AcoustillError(f"{sidecar}: {first_problem(error)}") from error

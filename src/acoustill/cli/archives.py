@@ -25,9 +25,11 @@ def simulate(
         Path | None, typer.Option(help="Play the sounds of this folder (ESC-50's layout) in place of actions.")
     ] = None,
     scenarios: Annotated[str, typer.Option(help="Where, comma-separated.")] = "anechoic,office,outdoor",
-    seconds: Annotated[float | None, typer.Option(min=0.5, help="Length of a take; by default the preset's.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.5, help="Length of a recording; by default the preset's.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many sounds a class.", min=1)] = None,
-    unlabelled: Annotated[int, typer.Option(help="Unlabelled takes in other places.", min=0)] = 0,
+    unlabelled: Annotated[int, typer.Option(help="Unlabelled recordings in other places.", min=0)] = 0,
     rig: Annotated[str, typer.Option(help="A rig file, or a preset: dualcam, uma16.")] = "dualcam",
     microphones: Annotated[int, typer.Option(help="How many microphones' audio to keep.", min=1)] = 4,
     all_microphones: Annotated[bool, typer.Option(help="Keep the audio of all microphones.")] = False,
@@ -37,7 +39,7 @@ def simulate(
     """Simulate recordings of a rig: room acoustics, noise, video, acoustic images.
 
     Three scenarios (an anechoic chamber, a reverberant office with noise, an outdoor terrace) and, for
-    unlabelled takes, an endless family of other places. Example:
+    unlabelled recordings, an endless family of other places. Example:
 
     `acoustill simulate archives/tiny --unlabelled 48 --jobs 2`
     """
@@ -71,10 +73,14 @@ def validate(
 
     The kinds: **hash** (a file is not the one that was written), **missing** (not there, or not readable), **shape**
     and **frames** (arrays, lengths), **finite** (NaN or infinite values), **clipping** (at least 10 samples flat at a
-    channel's extreme), **silence**, **stuck** (a channel that holds one value or equals another), **duplicate** (equal
-    content in two recordings), **synchrony** (acoustic images ahead of the audio or behind; of audio and video
-    nobody can tell), **picture** (broken video frames), **manifest** (folders, sidecars and manifest disagree) and
-    **rig** (microphones it does not have). Broken microphones of the rig may be silent, stuck or clipped.
+    channel's extreme), **silence** (of a channel or a stream, or of a channel for long while others go on), **stuck**
+    (a channel that holds one value or equals another, acoustic images that stand still), **duplicate** (equal content
+    in two recordings), **synchrony** (acoustic images ahead of the audio or behind; of audio and video nobody can
+    tell), **picture** (broken video frames), **manifest** (folders, sidecars and manifest disagree, or there are other
+    files) and **rig** (microphones it does not have). Broken microphones of the rig may be silent, stuck or clipped.
+
+    Files of an archive elsewhere that are in the cache already are checked there and not fetched again; with an empty
+    folder as `$ACOUSTILL_CACHE`, the address itself is checked.
 
     `acoustill validate archives/esc50 --jobs 4 --allow clipping,silence`
     """

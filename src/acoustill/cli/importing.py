@@ -50,6 +50,10 @@ ShortMaps = Annotated[
     ),
 ]
 Trim = Annotated[bool, typer.Option(help="Cut streams of different length to the shortest, not set them aside.")]
+Incomplete = Annotated[
+    bool,
+    typer.Option("--incomplete", help="Take recordings that lack a stream of others, with a note, not set them aside."),
+]
 RigFile = Annotated[
     str | None,
     typer.Option(help="A rig file or preset; by default DualCam. The data set's true positions are not public."),
@@ -64,6 +68,7 @@ def avia(
     images: Images = "stored",
     short_maps: ShortMaps = "resample",
     trim: Trim = False,
+    incomplete: Incomplete = False,
     microphones: Microphones = None,
     flip: Annotated[bool, typer.Option(help="Turn stored images left to right and upside down.")] = False,
     rig: RigFile = None,
@@ -78,12 +83,14 @@ def avia(
 
     `acoustill import avia AVIA archives/avia --microphones 0,30,64,100 --jobs 8`
     """
-    from acoustill.archive.importers.avia import AviaOptions, plan_avia
+    from acoustill.archive.importers.avia import plan_avia
+    from acoustill.archive.importers.frame_folders import FrameOptions
 
-    options = AviaOptions(
+    options = FrameOptions(
         images=images,  # type: ignore[arg-type]
         short_maps=short_maps,  # type: ignore[arg-type]
         trim=trim,
+        incomplete=incomplete,
         microphones=_numbers(microphones),
         flip=flip,
         rig=_rig(rig),
@@ -99,6 +106,7 @@ def acivw(
     images: Images = "stored",
     short_maps: ShortMaps = "resample",
     trim: Trim = False,
+    incomplete: Incomplete = False,
     microphones: Microphones = None,
     flip: Annotated[bool, typer.Option(help="Turn stored images, as this data set needs.")] = True,
     rig: RigFile = None,
@@ -123,6 +131,7 @@ def acivw(
         images=images,  # type: ignore[arg-type]
         short_maps=short_maps,  # type: ignore[arg-type]
         trim=trim,
+        incomplete=incomplete,
         microphones=_numbers(microphones),
         flip=flip,
         rig=_rig(rig),
@@ -139,6 +148,14 @@ def tfrecord(
     out: Out,
     microphones: Microphones = None,
     jpeg_quality: JpegQuality = None,
+    short_maps: Annotated[
+        str,
+        typer.Option(
+            help="AVIA's images smaller than 36 x 48 x 12: the converter padded them in front, which moved the image; "
+            "zeros in front are found and removed. Then resample to the whole view, pad-front (keep the zeros), "
+            "pad-end, or set-aside."
+        ),
+    ] = "resample",
     flip: Annotated[
         bool | None,
         typer.Option(
@@ -156,7 +173,12 @@ def tfrecord(
     """
     from acoustill.archive.importers.tfrecord import TfrecordOptions, plan_tfrecord
 
-    options = TfrecordOptions(microphones=_numbers(microphones), jpeg_quality=jpeg_quality, flip=flip)
+    options = TfrecordOptions(
+        microphones=_numbers(microphones),
+        jpeg_quality=jpeg_quality,
+        short_maps=short_maps,  # type: ignore[arg-type]
+        flip=flip,
+    )
     _import(plan_tfrecord(root, options), out, jobs)
 
 
@@ -179,9 +201,14 @@ def rig(
     ] = "given",
     offset: Annotated[
         float | None,
-        typer.Option(help="Video time in seconds at the first sample; positive if the video began first."),
+        typer.Option(
+            help="Seconds from the start of the sound to that of the video, positive if the video began later; the "
+            "same number as in `overlay --offset`. By default 0."
+        ),
     ] = None,
-    drift: Annotated[float | None, typer.Option(help="By how many millionths the video's clock is faster.")] = None,
+    drift: Annotated[
+        float | None, typer.Option(help="By how many millionths the video's clock is faster than the sound's.")
+    ] = None,
     jpeg_quality: Annotated[int, typer.Option(min=1, max=100, help="Of the video frames.")] = 90,
     lossless: Annotated[bool, typer.Option(help="Keep every bit of the decoded video frames, as PNG.")] = False,
     sample_rate: SampleRate = None,
@@ -191,7 +218,7 @@ def rig(
 
     Columns: `audio` (WAV, FLAC, HDF5, NPY; all channels of the rig), and, if you have them, `video`, `label` (empty:
     for the teacher to label), `scenario`, `subject`, `id`, `start_s` and `stop_s` (an excerpt), `offset_s` and
-    `drift_ppm` (video time = offset + (1 + drift) x audio time). Further columns are kept. Paths are relative to the
+    `drift_ppm` (video time = (1 + drift) x (audio time - offset)). Further columns are kept. Paths are relative to the
     table. Example:
 
     `acoustill import rig takes.csv archives/mine --rig rig.yaml --synchrony sound --jobs 2`

@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from acoustill.commands.image_outputs import Output, nothing, npy_output, npz_ou
 from acoustill.commands.setting import Setting
 from acoustill.commands.takes import BLOCK_FRAMES
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.files import file_hash, json_hash
+from acoustill.files import file_hash, json_hash, only_writer
 from acoustill.imaging.bands import lowest_resolved_hz
 from acoustill.imaging.imager import Imager
 from acoustill.imaging.mel import LOWEST_HZ
@@ -73,20 +73,23 @@ def image_recordings(recordings: Sequence[Path], options: ImageOptions) -> tuple
     ids = recording_ids(list(recordings), "image") if kind == "folder" else [path.name for path in recordings]
     was_there = options.out is not None and options.out.exists()
     work = _Work(options, kind)
-    summaries, aside = [], []
+    alone = only_writer(options.out) if kind == "folder" and options.out is not None else nullcontext()
+    summaries: list[dict[str, Any]] = []
+    aside: list[SetAside] = []
     try:
-        for path, recording in zip(recordings, ids, strict=True):
-            try:
-                summaries.append(work.image(path, recording))
-            except AcoustillError as error:
-                if len(recordings) == 1:
-                    raise
-                aside.append(SetAside(str(path), str(error)))
-        if not summaries:
-            raise AcoustillError(f"image: none of {len(recordings)} recordings can be imaged; {aside[0].why}")
-        if kind == "folder":
-            assert options.out is not None
-            finish_archive(options.out)
+        with alone:
+            for path, recording in zip(recordings, ids, strict=True):
+                try:
+                    summaries.append(work.image(path, recording))
+                except AcoustillError as error:
+                    if len(recordings) == 1:
+                        raise
+                    aside.append(SetAside(str(path), str(error)))
+            if not summaries:
+                raise AcoustillError(f"image: none of {len(recordings)} recordings can be imaged; {aside[0].why}")
+            if kind == "folder":
+                assert options.out is not None
+                finish_archive(options.out)
     except (AcoustillError, OSError):
         if kind == "folder" and options.out is not None and not was_there and not summaries:
             shutil.rmtree(options.out, ignore_errors=True)

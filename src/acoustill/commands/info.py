@@ -87,7 +87,7 @@ def _facts(contents: ArchiveContents) -> Iterator[tuple[str, str]]:
         yield "duplicates", f"{counted(contents.duplicates, 'recording')} {verb} the content of an earlier one"
     if contents.unreadable.count:
         first = contents.unreadable.first[0].why
-        yield "unreadable", f"{counted(contents.unreadable.count, 'sidecar')}, the first: {first}"
+        yield "unreadable", f"{counted(contents.unreadable.count, 'file')}, the first: {first}"
 
 
 def _streams(contents: ArchiveContents) -> Table:

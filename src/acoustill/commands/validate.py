@@ -38,9 +38,19 @@ class Verdict:
         return tuple(problem for problem in self.problems if problem.kind not in self.allowed)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object: `archive`, `recordings` and `problems`, each with `recording`, `kind` and `what`."""
-        problems = [asdict(problem) for problem in self.problems]
-        return {"archive": self.archive, "recordings": self.recordings, "problems": problems}
+        """A JSON object for machines.
+
+        It holds `archive`, `recordings` (how many), `sound` (whether nothing is refused), `refused` (how many problems
+        are not allowed), `allowed` (kinds), and `problems`, each with `recording`, `kind` and `what`, the allowed too.
+        """
+        return {
+            "archive": self.archive,
+            "recordings": self.recordings,
+            "sound": not self.refused,
+            "refused": len(self.refused),
+            "allowed": sorted(self.allowed),
+            "problems": [asdict(problem) for problem in self.problems],
+        }
 
 
 def kinds_of(text: str) -> frozenset[str]:

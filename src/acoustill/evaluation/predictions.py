@@ -54,26 +54,30 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
     """Classifies every test clip of a finished run and writes `predictions.jsonl` into its folder.
 
     Teachers and students are asked about the same clips: those of the experiment's `clip_seconds`, side by
-    side, by the archive's first microphone. A split that leaks is said to on the console.
+    side, by the archive's first microphone. A split that leaks is said to on the console, and one that breaks what
+    its protocol promises is refused.
 
     Args:
         folder: of the run.
         advance: called after each batch of clips.
 
     Raises:
-        AcoustillError: if the run is not finished, or its archive is gone or was changed.
+        AcoustillError: if the run is not finished, its archive is gone or was changed, or its split does not keep
+            apart what it should.
     """
     run = Run(folder)
     archive = run.open_archive()
+    run.split.check(archive)
     network = load_network(run.folder)
     say_warnings(run.folder, archive, run.split)
     specification = network.specification
     batches = regular_clip_loader(
         archive,
-        run.split.extents(archive, "test"),
+        run.split.parts(archive, "test"),
         network.streams,
         specification.clip_frames / specification.frame_rate,
         BATCH,
+        apart_from=(*run.split.parts(archive, "train"), *run.split.parts(archive, "validation")),
         rank=0,
         world_size=1,
     )

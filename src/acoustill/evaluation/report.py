@@ -44,7 +44,7 @@ class Facts:
         unlabelled_there: whether unlabelled recordings of such a scenario were used in training.
         simulated: whether the archive was made by simulation.
         leaks: shares of the test sides whose recordings were also trained on, of the splits that leak.
-        warnings: what is wrong with those splits, in sentences.
+        warnings: what the splits do not keep apart, in sentences.
     """
 
     new_subjects: bool
@@ -188,7 +188,9 @@ def _facts(evaluated: Sequence[Evaluated], archive: Archive) -> Facts:
             unlabelled_there |= bool(mine & {str(archive.entries[i].scenario) for i in one.run.split.unlabelled})
     chunked = [one.run for one in evaluated if one.run.split.chunks is not None]
     sentences = [
-        f"{_split_name(run.experiment.protocol)}: {text}" for run in chunked for text in run.split.warnings(archive)
+        f"{_split_name(one.run.experiment.protocol)}: {text}"
+        for one in evaluated
+        for text in one.run.split.warnings(archive)
     ]
     return Facts(
         new_subjects,

@@ -1,4 +1,4 @@
-"""Degraded views of the student, and images as other takes would have shown them to the teacher."""
+"""Degraded views of the student, and images as other recordings would have shown them to the teacher."""
 
 from __future__ import annotations
 

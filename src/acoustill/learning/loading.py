@@ -19,7 +19,9 @@ of workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,9 @@ from torch.utils.data import DataLoader
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, all_clips, frames_of
+from acoustill.archive.entry import STREAMS
 from acoustill.archive.splits import refuse_overlap
-from acoustill.errors import AcoustillError
+from acoustill.errors import AcoustillError, bad_input
 from acoustill.learning.processes import share_of_process
 from acoustill.learning.sampling import APART, EvaluationClips, StepSampler, TrainingClips, step_batches
 
@@ -43,26 +46,27 @@ class ClipLoader(DataLoader[dict[str, Any]]):
         try:
             yield from super().__iter__()
         except AcoustillError as error:
-            last = str(error).strip().splitlines()[-1]
-            raise AcoustillError(last.removeprefix("acoustill.errors.AcoustillError: ")) from error
+            if not str(error).startswith("Caught AcoustillError in "):  # what torch makes of a worker's error
+                raise
+            raise AcoustillError(str(error).rpartition("acoustill.errors.AcoustillError: ")[2].strip()) from error
 
 
 def random_clip_loader(
     archive: Archive,
-    recordings: Sequence[str | Clip],
-    streams: Sequence[str],
+    recordings: Iterable[str | Clip],
+    streams: Iterable[str],
     seconds: float,
     batch_size: int,
     *,
     seed: int,
     steps: int,
     start_step: int = 0,
-    unlabelled: Sequence[str | Clip] = (),
+    unlabelled: Iterable[str | Clip] = (),
     unlabelled_batch: int = 0,
     other_microphones: bool = False,
     any_sample: bool = False,
     teacher_logits: dict[str, np.ndarray] | None = None,
-    apart_from: Sequence[str | Clip] = (),
+    apart_from: Iterable[str | Clip] = (),
     workers: int = 0,
     pin_memory: bool | None = None,
     rank: int | None = None,
@@ -78,14 +82,15 @@ def random_clip_loader(
 
     Args:
         archive: the recordings.
-        recordings: ids, or parts of recordings as `Split.extents` gives them.
+        recordings: ids, or parts of recordings as `Split.parts` gives them.
         streams: which of audio, image and video.
         seconds: length of a crop.
         batch_size: crops a step, of all processes together; must divide by their number.
         seed: of order and crops.
         steps: in a round, which is what one iteration gives.
         start_step: the first step, counted over all rounds.
-        unlabelled: more recordings, drawn beside the others; theirs are the last clips of each batch.
+        unlabelled: more recordings, drawn beside the others; theirs are the last clips of each batch, and show no
+            label even if they have one.
         unlabelled_batch: crops of them a step.
         other_microphones: hear any microphone of the recording that is not broken, not only the first such.
         any_sample: start at any sample, not only at video frames; for audio alone.
@@ -98,12 +103,28 @@ def random_clip_loader(
 
     Raises:
         AcoustillError: if a recording lacks a stream, is shorter than a crop or holds the same sound as one that must
-            stay apart, or the batch does not divide.
+            stay apart, the batch does not divide, or an argument makes no sense.
     """
+    recordings, unlabelled, apart_from = tuple(recordings), tuple(unlabelled), tuple(apart_from)
+    streams = tuple(streams)
     drawn = (*recordings, *unlabelled)
+    _check(drawn, streams, seconds, batch_size)
+    if bool(unlabelled) != (unlabelled_batch > 0):
+        found = f"{len(unlabelled)} and {unlabelled_batch}"
+        raise bad_input("loader", "number of unlabelled recordings and unlabelled batch", found, "both, or none")
+    refuse_overlap(archive, recordings=recordings, unlabelled=unlabelled)
     frames = frames_of(seconds, archive.rig.frame_rate)
     clips = TrainingClips(
-        archive, drawn, streams, frames, seed, other_microphones, teacher_logits, any_sample, apart_from
+        archive,
+        drawn,
+        streams,
+        frames,
+        seed,
+        other_microphones,
+        teacher_logits,
+        any_sample,
+        apart_from,
+        labelled=len(recordings),
     )
     share = share_of_process(rank, world_size)
     sampler = StepSampler(
@@ -114,12 +135,12 @@ def random_clip_loader(
 
 def regular_clip_loader(
     archive: Archive,
-    recordings: Sequence[str | Clip],
-    streams: Sequence[str],
+    recordings: Iterable[str | Clip],
+    streams: Iterable[str],
     seconds: float,
     batch_size: int,
     *,
-    apart_from: Sequence[str | Clip] = (),
+    apart_from: Iterable[str | Clip] = (),
     workers: int = 0,
     pin_memory: bool | None = None,
     rank: int | None = None,
@@ -133,7 +154,7 @@ def regular_clip_loader(
 
     Args:
         archive: the recordings.
-        recordings: ids, or parts of recordings as `Split.extents` gives them.
+        recordings: ids, or parts of recordings as `Split.parts` gives them.
         streams: which of audio, image and video.
         seconds: length of a clip.
         batch_size: clips a batch, of all processes together; must divide by their number.
@@ -145,13 +166,27 @@ def regular_clip_loader(
 
     Raises:
         AcoustillError: if a recording lacks a stream, is shorter than a clip or holds the same sound as one that must
-            stay apart, or the batch does not divide.
+            stay apart, the batch does not divide, or an argument makes no sense.
     """
+    recordings, apart_from, streams = tuple(recordings), tuple(apart_from), tuple(streams)
+    _check(recordings, streams, seconds, batch_size)
     share = share_of_process(rank, world_size)
     refuse_overlap(archive, **{"evaluation": recordings, APART: apart_from})
     clips = all_clips(archive, recordings, frames_of(seconds, archive.rig.frame_rate))
     mine = EvaluationClips(archive, clips[share.rank :: share.processes], streams)
     return ClipLoader(mine, batch_size=len(share.places(batch_size)), **_reading(workers, pin_memory))
+
+
+def _check(recordings: tuple[str | Clip, ...], streams: tuple[str, ...], seconds: float, batch_size: int) -> None:
+    """Refuses arguments of a loader that make no sense."""
+    if not 0 < seconds < math.inf:
+        raise bad_input("loader", "seconds", seconds, "the length of a clip, more than 0")
+    if batch_size < 1:
+        raise bad_input("loader", "batch size", batch_size, "at least 1")
+    if not streams or set(streams) - set(STREAMS):
+        raise bad_input("loader", "streams", list(streams), f"some of {list(STREAMS)}")
+    if twice := [one for one, times in Counter(recordings).items() if times > 1]:
+        raise bad_input("loader", "recordings", f"{twice[0]!r} more than once", "every one once")
 
 
 def _reading(workers: int, pin_memory: bool | None) -> dict[str, Any]:

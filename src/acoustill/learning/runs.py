@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 from pydantic import ValidationError
@@ -79,30 +79,31 @@ class Run:
         return archive
 
 
-def start_run(
-    folder: Path,
-    experiment: Experiment,
-    role: Role,
-    archive: Archive,
-    split: Split,
-    teachers: list[dict[str, str]],
-) -> bool:
-    """Writes what a run is made from; gives whether it is finished already.
+class Inputs(NamedTuple):
+    """What a run is made from, as its folder keeps it.
 
-    A folder that was started from equal inputs goes on.
+    Attributes:
+        config: text of `config.yaml`.
+        files: contents of `teachers.json` and `data.json`, by name.
+    """
+
+    config: str
+    files: dict[str, Any]
+
+
+def inputs_of(
+    experiment: Experiment, role: Role, archive: Archive, split: Split, teachers: list[dict[str, str]]
+) -> Inputs:
+    """What a run is made from.
 
     Args:
-        folder: of the run.
         experiment: the whole of it.
         role: of the network.
         archive: the recordings.
         split: what each is used for.
         teachers: folder, network and hash of the weights of each.
-
-    Raises:
-        AcoustillError: if the folder holds a run made from something else.
     """
-    inputs: dict[str, Any] = {
+    files: dict[str, Any] = {
         "teachers.json": teachers,
         "data.json": {
             "role": role,
@@ -112,19 +113,43 @@ def start_run(
             **_split_json(split),
         },
     }
-    text = experiment_text(experiment)
+    return Inputs(experiment_text(experiment), files)
+
+
+def check_run(folder: Path, inputs: Inputs) -> bool:
+    """Whether a run is finished already; writes nothing. A folder that was started from equal inputs may go on.
+
+    Args:
+        folder: of the run.
+        inputs: what it is to be made from.
+
+    Raises:
+        AcoustillError: if the folder holds a run made from something else, or something else.
+    """
     config = folder / "config.yaml"
     if config.is_file():
-        same = config.read_text(encoding="utf-8") == text
-        if not same or any(read_json(folder / name) != content for name, content in inputs.items()):
+        same = config.read_text(encoding="utf-8") == inputs.config
+        if not same or any(read_json(folder / name) != content for name, content in inputs.files.items()):
             raise AcoustillError(f"{folder}: holds a run of another configuration; give another folder or delete it")
         return is_finished(folder)
-    if folder.exists() and {path.name for path in folder.iterdir() if not path.name.endswith(".part")} - set(inputs):
+    here = [path.name for path in folder.iterdir()] if folder.exists() else []
+    if {name for name in here if not name.endswith(".part")} - set(inputs.files):
         raise bad_input(folder, "folder", "not empty and no run", "a new folder")
-    for name, content in inputs.items():
-        write_json(folder / name, content)
-    write_text(config, text)  # the last: a folder without it was never started
     return False
+
+
+def start_run(folder: Path, inputs: Inputs) -> None:
+    """Writes what a run is made from, if that is not there.
+
+    Raises:
+        AcoustillError: see `check_run`.
+    """
+    check_run(folder, inputs)
+    if (folder / "config.yaml").is_file():
+        return
+    for name, content in inputs.files.items():
+        write_json(folder / name, content)
+    write_text(folder / "config.yaml", inputs.config)  # the last: a folder without it was never started
 
 
 def is_finished(folder: Path) -> bool:
@@ -133,13 +158,14 @@ def is_finished(folder: Path) -> bool:
 
 
 def say_warnings(folder: Path, archive: Archive, split: Split) -> None:
-    """Tells whoever trains or evaluates a run that its split leaks, and how much."""
+    """Tells whoever trains or evaluates a run what its split does not keep apart, and how much of it."""
     for sentence in split.warnings(archive):
         console.print(f"warning: {folder}: {sentence}", markup=False, soft_wrap=True)
 
 
 def _split_json(split: Split) -> dict[str, Any]:
     content: dict[str, Any] = {"split": {side: list(getattr(split, side)) for side in SIDES}}
+    content["subjects_apart"] = split.subjects_apart
     if split.chunks is not None:
         content["chunks"] = {
             side: [[chunk.recording, chunk.start, chunk.frames] for chunk in split.chunks[side]]
@@ -152,6 +178,7 @@ def _split_json(split: Split) -> dict[str, Any]:
 def _read_split(data: dict[str, Any]) -> Split:
     train, validation, test, unlabelled = (tuple(data["split"][side]) for side in SIDES)
     if "chunks" not in data:
-        return Split(train, validation, test, unlabelled)
+        apart = bool(data.get("subjects_apart", False))
+        return Split(train, validation, test, unlabelled, subjects_apart=apart)
     chunks = {side: [Clip(*chunk) for chunk in data["chunks"][side]] for side in LABELLED_SIDES}
     return Split.of_chunks(chunks, unlabelled, data["left_out"])

@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import BatchSampler, Dataset, Sampler
 
 from acoustill.archive.archive import Archive
-from acoustill.archive.clips import Clip, audible, extents_of, long_enough, random_clip, read_clip
+from acoustill.archive.clips import Clip, audible, long_enough_parts, random_clip, read_clip
+from acoustill.archive.entry import Entry
 from acoustill.archive.recording import Recording
 from acoustill.archive.splits import refuse_overlap
 from acoustill.errors import bad_input
@@ -18,6 +19,7 @@ from acoustill.learning.objectives import UNLABELLED
 from acoustill.learning.processes import Share
 
 OPEN_RECORDINGS = 256
+ORDER, CROP = 0, 1  # seeds of four numbers each, told apart by the first: numpy fills shorter ones up with zeros
 APART = "what must stay apart"
 
 
@@ -104,7 +106,7 @@ class StepSampler(Sampler[Draw]):
     def _order(self, part: int, pass_: int, count: int) -> np.ndarray:
         """The order of one pass over a part; the last is kept, for it is long where there are many recordings."""
         if self._orders.get(part, (-1,))[0] != pass_:
-            self._orders[part] = pass_, np.random.default_rng((self.seed, part, pass_)).permutation(count)
+            self._orders[part] = pass_, np.random.default_rng((ORDER, self.seed, part, pass_)).permutation(count)
         return self._orders[part][1]
 
 
@@ -128,7 +130,7 @@ class _Clips(Dataset[dict[str, Any]]):
         microphones = audible(recording, self.archive.rig) if "audio" in self.streams else [0]
         heard = microphones[0] if rng is None else microphones[int(rng.integers(len(microphones)))]
         views = read_clip(recording, clip, self.streams, self.archive.rig.samples_per_frame, heard)
-        label = recording.entry.label
+        label = self.archive.entries[clip.recording].label
         return {
             "views": {stream: torch.from_numpy(view) for stream, view in views.items()},
             "label": torch.tensor(UNLABELLED if label is None else self.numbers[label]),
@@ -161,6 +163,7 @@ class TrainingClips(_Clips):
         teacher_logits: of each recording, (teachers, frames, classes); None without distillation.
         any_sample: start at any sample, not only at video frames; for audio alone, without teachers.
         apart_from: recordings, or parts, that must not be trained on, such as those of validation and test.
+        labelled: how many of the recordings show their labels, those that come first; None shows all labels.
 
     Shapes:
         views: by stream, as `read_clip`.
@@ -170,7 +173,7 @@ class TrainingClips(_Clips):
 
     Raises:
         AcoustillError: if a recording lacks a stream, is shorter than a crop, or holds the same sound as one that
-            must stay apart.
+            must stay apart, or if there are no teachers' answers for all of its frames.
     """
 
     def __init__(
@@ -184,31 +187,44 @@ class TrainingClips(_Clips):
         teacher_logits: dict[str, np.ndarray] | None = None,
         any_sample: bool = False,
         apart_from: Sequence[str | Clip] = (),
+        labelled: int | None = None,
     ) -> None:
         super().__init__(archive, streams)
-        self.extents = [long_enough(extent, frames) for extent in extents_of(archive, recordings)]
-        archive.with_streams([extent.recording for extent in self.extents], streams)
-        refuse_overlap(archive, **{"training": self.extents, APART: apart_from})
+        self.parts = long_enough_parts(archive, recordings, frames)
+        archive.with_streams([part.recording for part in self.parts], streams)
+        refuse_overlap(archive, **{"training": self.parts, APART: apart_from})
         if any_sample and (set(streams) != {"audio"} or teacher_logits is not None):
             found = f"{list(streams)}" + (" and teachers" if teacher_logits is not None else "")
             raise bad_input("loader", "streams of clips that start at any sample", found, "audio alone")
+        for part in self.parts if teacher_logits is not None else ():
+            _check_answers(archive.entries[part.recording], teacher_logits or {})
         self.frames = frames
         self.seed = seed
+        self.labelled = len(self.parts) if labelled is None else labelled
         self.other_microphones = other_microphones
         self.teacher_logits = teacher_logits
         self.samples_per_frame = archive.rig.samples_per_frame if any_sample else None
 
     def __len__(self) -> int:
-        return len(self.extents)
+        return len(self.parts)
 
     def __getitem__(self, draw: Draw) -> dict[str, Any]:
-        rng = np.random.default_rng((self.seed, 1, draw.step, draw.position))
-        clip = random_clip(self.extents[draw.recording], self.frames, rng, self.samples_per_frame)
+        rng = np.random.default_rng((CROP, self.seed, draw.step, draw.position))
+        clip = random_clip(self.parts[draw.recording], self.frames, rng, self.samples_per_frame)
         sample = self._read(clip, rng if self.other_microphones else None)
+        if draw.recording >= self.labelled:
+            sample["label"] = torch.tensor(UNLABELLED)
         if self.teacher_logits is not None:
             seen = self.teacher_logits[clip.recording][:, clip.start : clip.start + clip.frames]
             sample["teachers"] = torch.from_numpy(seen.mean(axis=1))
         return sample
+
+
+def _check_answers(entry: Entry, answers: dict[str, np.ndarray]) -> None:
+    found = answers.get(entry.id)
+    if found is None or found.ndim != 3 or found.shape[1] != entry.frames:
+        shape = "missing" if found is None else f"of shape {found.shape}"
+        raise bad_input(f"recording {entry.id}", "teacher_logits", shape, f"(teachers, {entry.frames} frames, classes)")
 
 
 class EvaluationClips(_Clips):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,8 @@ import torch
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, audible, read_clip
-from acoustill.archive.recording import Recording
-from acoustill.archive.splits import Split, find_overlap, spans_of
+from acoustill.archive.recording import Recording, array_offset
+from acoustill.archive.splits import Place, Split, find_overlap, places_of
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, replacing
 from acoustill.learning.runs import Run
@@ -32,11 +32,13 @@ class TeacherRun:
         folder: its run.
         weights: SHA-256 of its weights.
         network: with the weights, ready to answer.
+        warnings: what to say of it to whoever trains its student, in sentences.
     """
 
     folder: Path
     weights: str
     network: FrameNetwork
+    warnings: tuple[str, ...] = ()
 
 
 def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherRun:
@@ -58,18 +60,20 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
     if "image" in spec.streams and (image is None or spec.image != image.to_json()):
         found = spec.image
         raise bad_input(folder, "image specification", found, f"{image and image.to_json()}, that of {archive.path}")
-    _refuse_leak(run, archive, split)
-    return TeacherRun(folder, file_hash(folder / "model.safetensors"), network)
-
-
-def _refuse_leak(run: Run, archive: Archive, split: Split) -> None:
-    """Refuses a teacher that learnt from the student's test side, or from subjects or scenarios held from it."""
     there = archive if run.archive_id == archive.id else run.open_archive()
-    taught_parts = [part for side in ("train", "validation") for part in run.split.extents(there, side)]
-    overlap = find_overlap(
-        spans_of(there, taught_parts, there.rig.samples_per_frame),
-        spans_of(archive, split.extents(archive, "test"), archive.rig.samples_per_frame),
-    )
+    _refuse_leak(run, there, archive, split)
+    warnings = _equal_names(run, there, archive, split)
+    return TeacherRun(folder, file_hash(folder / "model.safetensors"), network, warnings)
+
+
+def _refuse_leak(run: Run, there: Archive, archive: Archive, split: Split) -> None:
+    """Refuses a teacher that learnt from the student's test side, or from subjects or scenarios held from it."""
+    taught_parts = _taught(run, there)
+    tested_parts = split.parts(archive, "test")
+    if there is archive:
+        overlap = find_overlap(places_of(archive, taught_parts), places_of(archive, tested_parts))
+    else:
+        overlap = find_overlap(_stream_places(there, taught_parts), _stream_places(archive, tested_parts))
     if overlap is not None:
         raise AcoustillError(
             f"{run.folder}: the teacher learnt from {overlap[0].recording}, which its student is tested on; "
@@ -82,10 +86,45 @@ def _refuse_leak(run: Run, archive: Archive, split: Split) -> None:
         held = {getattr(entry, name) for entry in tested} - {getattr(entry, name) for entry in learnt} - {None}
         known = sorted(held & {getattr(entry, name) for entry in taught})
         if known:
-            raise AcoustillError(
+            sentence = (
                 f"{run.folder}: the teacher learnt from {name} {known[0]!r}, which is held from its student; "
                 "train it with the same protocol and fold"
             )
+            if there is not archive:
+                sentence += (
+                    f"; that {name} is one of {there.path} and also occurs in {archive.path} under this name: "
+                    "rename it if it is somebody or something else"
+                )
+            raise AcoustillError(sentence)
+
+
+def _taught(run: Run, there: Archive) -> list[Clip]:
+    return [part for side in ("train", "validation") for part in run.split.parts(there, side)]
+
+
+def _stream_places(archive: Archive, parts: Iterable[Clip]) -> list[Place]:
+    """Where each stream of recordings, or of parts of them, lies: in samples for audio, in frames for others."""
+    places = []
+    for part in parts:
+        for stream, file in archive[part.recording].sidecar.files.items():
+            step = archive.rig.samples_per_frame if stream == "audio" else 1
+            whole = part.frames == archive.entries[part.recording].frames
+            places.append(Place(part.recording, file.sha256, part.start * step, part.stop * step, whole))
+    return places
+
+
+def _equal_names(run: Run, there: Archive, archive: Archive, split: Split) -> tuple[str, ...]:
+    """Recordings of another archive that are named as recordings of the test side, and hold other files."""
+    if there is archive:
+        return ()
+    equal = sorted({part.recording for part in _taught(run, there)} & set(split.test))
+    if not equal:
+        return ()
+    return (
+        f"{len(equal)} of the recordings of {there.path} that the teacher {run.folder} learnt from have the names of "
+        f"recordings that its student is tested on, such as {equal[0]}; no stream of theirs is equal, but see that "
+        "they are no copies",
+    )
 
 
 def teacher_logits(
@@ -125,16 +164,28 @@ def _kept_logits(archive: Archive, teacher: TeacherRun, recording: str) -> np.nd
     files = opened.sidecar.files
     given = json_hash([files[stream].sha256 for stream in teacher.network.streams])  # type: ignore[index]
     path = archive.path / "teachers" / teacher.weights[:16] / f"{recording}-{given[:16]}.npy"
-    shape = (opened.entry.frames, len(archive.classes))
-    if path.is_file():
-        kept = np.load(path, allow_pickle=False)
-        if kept.shape != shape:
-            raise AcoustillError(f"{path}: holds {kept.shape}, expected {shape}; delete it to have it computed anew")
+    shape = (archive.entries[recording].frames, len(archive.classes))
+    kept = _read_kept(path, shape)
+    if kept is not None:
         return kept
     logits = _frame_logits(opened, teacher.network, archive.rig)
+    if logits.shape != shape or not np.isfinite(logits).all():
+        expected = f"{shape[0]} x {shape[1]} finite numbers"
+        found = f"{logits.shape[0]} x {logits.shape[1]}, {np.isfinite(logits).sum()} of them finite"
+        raise bad_input(f"{teacher.folder}: recording {recording}", "answer of the teacher", found, expected)
     with replacing(path) as beside, beside.open("wb") as file:
         np.save(file, logits, allow_pickle=False)
     return logits
+
+
+def _read_kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    """Answers that were kept; None if there are none, or they are damaged: then they are computed anew."""
+    try:
+        offset = array_offset(path, shape, np.dtype(np.float32))
+        kept = np.fromfile(path, np.float32, offset=offset).reshape(shape)
+    except (OSError, ValueError, AcoustillError):
+        return None
+    return kept if np.isfinite(kept).all() else None
 
 
 @torch.no_grad()
@@ -149,4 +200,4 @@ def _frame_logits(recording: Recording, network: FrameNetwork, rig: Rig) -> np.n
         views = read_clip(recording, clip, network.streams, samples, heard)
         logits = network.frame_logits({stream: torch.from_numpy(view)[None] for stream, view in views.items()})[0]
         parts.append(logits[start - first : start - first + BLOCK_FRAMES].numpy())
-    return np.concatenate(parts)[:frames]
+    return np.ascontiguousarray(np.concatenate(parts)[:frames], dtype=np.float32)

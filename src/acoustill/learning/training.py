@@ -29,7 +29,7 @@ from acoustill.learning.configuration import Experiment, Training
 from acoustill.learning.loading import random_clip_loader, regular_clip_loader
 from acoustill.learning.module import Learner
 from acoustill.learning.processes import Share, processes_of_node, share_of_process
-from acoustill.learning.runs import Role, is_finished, say_warnings, start_run
+from acoustill.learning.runs import Role, check_run, inputs_of, is_finished, say_warnings, start_run
 from acoustill.learning.teachers import TeacherRun, load_teacher, teacher_logits
 from acoustill.models.network import Network
 from acoustill.models.specification import Specification
@@ -73,22 +73,31 @@ def train(
     for batch in (options.training.batch_size, experiment.distillation.unlabelled_batch if wants_unlabelled else 0):
         share.places(batch)  # refuses what does not divide before the folder is made
     described = [{"folder": str(run.folder), "network": run.network.name, "sha256": run.weights} for run in runs]
-    if is_finished(folder) if share.rank else start_run(folder, experiment, role, archive, split, described):
+    inputs = inputs_of(experiment, role, archive, split, described)
+    if is_finished(folder) if share.rank else check_run(folder, inputs):
         if share.rank == 0:
             console.print(f"{folder}: is finished already")
         return
-    if share.rank == 0:
-        say_warnings(folder, archive, split)
+    processes_of_node(share.processes)
     started = time.perf_counter()
+    # all that can be refused is, before the folder is made: a corrected command finds it empty
     network = _fresh_network(experiment, role, archive, split)
+    validation = _validation_loader(archive, split, network, options.training)
+    _training_loader(experiment, role, archive, split, unlabelled, network, None)
     answers = _answers(archive, runs, [*split.train, *unlabelled], share, quiet) if runs else None
+    clips = _training_loader(experiment, role, archive, split, unlabelled, network, answers)
+    if share.rank == 0:
+        start_run(folder, inputs)
+        say_warnings(folder, archive, split)
+        for sentence in (sentence for run in runs for sentence in run.warnings):
+            console.print(f"warning: {folder}: {sentence}", markup=False, soft_wrap=True)
     # processes augment differently, as the clips of one batch do
     seed = experiment.seed + share.rank * SEEDS_APART
     learner = Learner(network, options.training, options.augmentation, experiment.distillation if runs else None, seed)
     _fit(
         learner,
-        _training_loader(experiment, role, archive, split, unlabelled, network, answers),
-        _validation_loader(archive, split, network, options.training),
+        clips,
+        validation,
         options.training,
         folder,
         share,
@@ -113,17 +122,17 @@ def _training_loader(
     training = (experiment.teacher if role == "teacher" else experiment.student).training
     return random_clip_loader(
         archive,
-        split.extents(archive, "train"),
+        split.parts(archive, "train"),
         network.streams,
         experiment.teacher.crop_seconds if role == "teacher" else experiment.clip_seconds,
         training.batch_size,
         seed=experiment.seed,
         steps=training.validate_every,
         unlabelled=unlabelled,
-        unlabelled_batch=experiment.distillation.unlabelled_batch,
+        unlabelled_batch=experiment.distillation.unlabelled_batch if unlabelled else 0,
         other_microphones=role == "student" and experiment.student.augmentation.other_microphones,
         teacher_logits=answers,
-        apart_from=(*split.extents(archive, "validation"), *split.extents(archive, "test")),
+        apart_from=(*split.parts(archive, "validation"), *split.parts(archive, "test")),
         workers=training.workers,
     )
 
@@ -133,11 +142,11 @@ def _validation_loader(archive: Archive, split: Split, network: Network, trainin
     specification = network.specification
     return regular_clip_loader(
         archive,
-        split.extents(archive, "validation"),
+        split.parts(archive, "validation"),
         network.streams,
         specification.clip_frames / specification.frame_rate,
         training.batch_size,
-        apart_from=split.extents(archive, "test"),
+        apart_from=split.parts(archive, "test"),
         workers=training.workers,
         rank=0,
         world_size=1,
@@ -258,7 +267,7 @@ def _fresh_network(experiment: Experiment, role: Role, archive: Archive, split: 
     )
     torch.manual_seed(experiment.seed)
     network = build_network(options.network, specification, options.settings)
-    clips = all_clips(archive, split.extents(archive, "train"), clip_frames)
+    clips = all_clips(archive, split.parts(archive, "train"), clip_frames)
     chosen = clips[:: max(1, len(clips) // NORMALISATION_CLIPS)]
     batches = regular_clip_loader(archive, chosen, streams, experiment.clip_seconds, 16, rank=0, world_size=1)
     network.fit_normalisation(batch["views"] for batch in batches)

@@ -157,7 +157,7 @@ def plan_sounds(
                 (seed, 5, number),
                 seconds,
                 scenarios[position % len(scenarios)],
-                row[original_column],
+                row[original_column] or row["filename"],
                 (seed, 6, number),
                 None,
                 label,

@@ -14,7 +14,7 @@ import soxr
 from acoustill.archive.archive import ImageHeader, read_header, read_image_header
 from acoustill.archive.writer import create_archive, finish_archive, write_recording
 from acoustill.errors import AcoustillError
-from acoustill.files import json_hash
+from acoustill.files import json_hash, only_writer
 from acoustill.imaging.grid import camera_grid
 from acoustill.imaging.imager import Imager
 from acoustill.imaging.signals.opening import read_signals
@@ -79,7 +79,13 @@ def simulate_archive(
         "takes": json_hash([asdict(take) | {"sound": take.sound and Path(take.sound).name} for take in takes]),
         "microphones": kept,
     }
-    create_archive(path, rig, ImageHeader(image or ImageSpecification(), grid), maker)
+    with only_writer(path):
+        create_archive(path, rig, ImageHeader(image or ImageSpecification(), grid), maker)
+        return _simulate_missing(path, takes, kept, jobs)
+
+
+def _simulate_missing(path: Path, takes: Sequence[Take], kept: int, jobs: int) -> list[SetAside]:
+    """Simulates what an archive that was started does not hold yet, and finishes it."""
     missing = [take for take in takes if not (path / "recordings" / take.id / "recording.json").is_file()]
     work = functools.partial(simulate_take, archive=path, microphones=kept)
     aside = run_jobs(work, missing, [take.id for take in missing], min(jobs, max(1, len(missing))), "simulating")
@@ -100,7 +106,7 @@ def simulate_take(take: Take, archive: Path, microphones: int) -> None:
     assert image is not None
     assert image.grid is not None
     assert isinstance(image.specification, ImageSpecification)
-    imager = Imager(rig, image.grid, image.specification)
+    imager = Imager(rig, image.grid, image.specification, threads=1)  # as in every process: the same bits
     rng = np.random.default_rng(take.seed)
     person = np.random.default_rng(take.subject_seed)
     style, looks = draw_style(person), draw_looks(person)

@@ -13,18 +13,16 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from acoustill.archive.importers.acivw_lists import ListName, Video, published_list, read_lists
 from acoustill.archive.importers.avia_names import ACIVW_CLASSES, acivw_id
 from acoustill.archive.importers.frame_folders import FrameOptions, FrameRecording, select_streams
 from acoustill.archive.importers.importing import ImportPlan
-from acoustill.archive.importers.numbered import numbered_folders
-from acoustill.archive.importers.stored_maps import ShortMaps
+from acoustill.archive.importers.numbered import name_below, numbered_folders
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import json_hash
 from acoustill.jobs import SetAside
-from acoustill.rig.rig import Rig
 
 LEVELS = (
     re.compile(r"class_([0-9]{1,4})", re.IGNORECASE),
@@ -34,36 +32,18 @@ LEVELS = (
 
 @dataclass(frozen=True)
 class AcivwOptions(FrameOptions):
-    """How ACIVW is imported.
+    """How ACIVW is imported; what is not said here is as in `FrameOptions`.
 
     Attributes:
-        images: `stored` takes the acoustic images of the data set, `formed` forms them anew from the audio of all
-            microphones, `none` leaves them out. The true places of the microphones are not public: formed images
-            show true places only with a `rig` that has them.
-        short_maps: what becomes of stored images smaller than 36 x 48 x 12: `resample` stretches them to the full
-            view; `pad-front` puts zeros before every axis, which moves the image; `pad-end` puts them behind;
-            `set-aside` sets the recording aside.
-        trim: whether streams of different length are cut at their ends to the shortest; else the recording is set
-            aside.
-        microphones: whose audio is kept, by their numbers from 0; None keeps all that are there. Files of one channel
-            hold microphone 0.
         flip: whether stored images are turned over, left to right and top to bottom, as the loaders of the data set's
             authors do to make them fit the video.
-        rig: that recorded; None is DualCam.
-        distance_m: from the camera to the plane that formed images show, in metres.
         jpeg_quality: in which frames that come as bitmaps are kept, from 1 to 100; None keeps every bit of them, as
             PNG. JPEG files are kept as they come.
         lists: folder with `training.txt`, `validation.txt` and `testing.txt` that fills the column `list`; None
             takes the published lists.
     """
 
-    images: Literal["stored", "formed", "none"] = "stored"
-    short_maps: ShortMaps = "resample"
-    trim: bool = False
-    microphones: tuple[int, ...] | None = None
     flip: bool = True
-    rig: Rig | None = None
-    distance_m: float = 2.0
     jpeg_quality: int | None = None
     lists: Path | None = None
 
@@ -92,7 +72,7 @@ def plan_acivw(root: Path, options: AcivwOptions | None = None) -> ImportPlan:
     listed = None if options.lists is None else read_lists(options.lists)
     below = numbered_folders(root, LEVELS)
     why = "its name is not of the form class_0/data_000"
-    aside = [SetAside(path.relative_to(root).as_posix(), why) for path in below.strange if path.parent != root]
+    aside = [SetAside(name_below(root, path), why) for path in below.strange if path.parent != root]
     places: dict[tuple[int, ...], list[Path]] = defaultdict(list)
     unknown: dict[tuple[int, ...], str] = {}
     for numbers, path in below.found:
@@ -101,7 +81,9 @@ def plan_acivw(root: Path, options: AcivwOptions | None = None) -> ImportPlan:
         else:
             unknown[numbers] = f"class is {numbers[0]}, expected 0 to {len(ACIVW_CLASSES) - 1}"
     if not places:
-        raise AcoustillError(f"{root}: not ACIVW (no recording is there, expected folders as class_0/data_000)")
+        strange = "".join(f"; {acivw_id(*numbers)}: {problem}" for numbers, problem in sorted(unknown.items())[:1])
+        expected = f"folders as class_0/data_000{strange}"
+        raise AcoustillError(f"{root}: not ACIVW (no recording is there, expected {expected})")
     selection = select_streams(places, options, root)
     aside += [SetAside(acivw_id(*numbers), why) for numbers, why in sorted((unknown | selection.problems).items())]
     sources = []
@@ -112,12 +94,12 @@ def plan_acivw(root: Path, options: AcivwOptions | None = None) -> ImportPlan:
             FrameRecording(
                 acivw_id(class_index, number),
                 "acivw",
-                places[numbers][0].relative_to(root).as_posix(),
+                name_below(root, places[numbers][0]),
                 folders,
                 options,
                 label=ACIVW_CLASSES[class_index],
                 columns={"class": class_index, "data": number} | ({} if which is None else {"list": which}),
-                notes=() if which is not None else ("in none of the lists",),
+                notes=(*selection.notes(numbers), *(() if which is not None else ("in none of the lists",))),
                 jpeg_quality=options.jpeg_quality,
             )
         )

@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from acoustill.archive.importers.frame_files import read_whole
 from acoustill.errors import AcoustillError
-from acoustill.imaging.signals.source import readable
 
 ListName = Literal["train", "validation", "test"]
 Video = tuple[int, int]
@@ -77,8 +77,7 @@ def read_lists(folder: Path) -> dict[Video, ListName]:
     listed: dict[Video, ListName] = {}
     for name, which in FILES.items():
         path = folder / name
-        with readable(path):
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_whole(path).decode(errors="replace").splitlines()
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue

@@ -12,18 +12,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from acoustill.archive.importers.avia_names import ACTIONS, SCENARIOS, avia_id
+from acoustill.archive.importers.avia_names import ACTIONS, LAST_SUBJECT, SCENARIOS, avia_id
 from acoustill.archive.importers.frame_folders import FrameOptions, FrameRecording, select_streams
 from acoustill.archive.importers.importing import ImportPlan
-from acoustill.archive.importers.numbered import numbered_folders, sub_folders
-from acoustill.archive.importers.stored_maps import ShortMaps
+from acoustill.archive.importers.numbered import name_below, numbered_folders, sub_folders
 from acoustill.errors import AcoustillError
 from acoustill.jobs import SetAside
-from acoustill.rig.rig import Rig
 
 TREES = ("matfiles", "sync")
 LEVELS = (
@@ -33,36 +29,7 @@ LEVELS = (
 )
 
 
-@dataclass(frozen=True)
-class AviaOptions(FrameOptions):
-    """How AVIA is imported.
-
-    Attributes:
-        images: `stored` takes the acoustic images of the data set, `formed` forms them anew from the audio of all
-            microphones, `none` leaves them out. The true places of the microphones are not public: formed images
-            show true places only with a `rig` that has them.
-        short_maps: what becomes of stored images smaller than 36 x 48 x 12: `resample` stretches them to the full
-            view; `pad-front` puts zeros before every axis, as the paper's converter does, which moves the image;
-            `pad-end` puts them behind; `set-aside` sets the recording aside.
-        trim: whether streams of different length are cut at their ends to the shortest; else the recording is set
-            aside.
-        microphones: whose audio is kept, by their numbers from 0; None keeps all that are there. Files of one channel
-            hold microphone 0.
-        flip: whether stored images are turned over, left to right and top to bottom.
-        rig: that recorded; None is DualCam.
-        distance_m: from the camera to the plane that formed images show, in metres.
-    """
-
-    images: Literal["stored", "formed", "none"] = "stored"
-    short_maps: ShortMaps = "resample"
-    trim: bool = False
-    microphones: tuple[int, ...] | None = None
-    flip: bool = False
-    rig: Rig | None = None
-    distance_m: float = 2.0
-
-
-def plan_avia(root: Path, options: AviaOptions | None = None) -> ImportPlan:
+def plan_avia(root: Path, options: FrameOptions | None = None) -> ImportPlan:
     """Finds the recordings of AVIA; folders are listed, and no frame is opened.
 
     Args:
@@ -72,7 +39,7 @@ def plan_avia(root: Path, options: AviaOptions | None = None) -> ImportPlan:
     Raises:
         AcoustillError: if an option makes no sense, or there is no such folder or no recording in it.
     """
-    options = (options or AviaOptions()).checked()
+    options = (options or FrameOptions()).checked()
     if not root.is_dir():
         raise AcoustillError(f"{root}: no such folder")
     trees = [folder for folder in sub_folders(root) if folder.name.lower() in TREES]
@@ -85,12 +52,14 @@ def plan_avia(root: Path, options: AviaOptions | None = None) -> ImportPlan:
         for numbers, path in below.found:
             places[numbers].append(path)
         form = "its name is not of the form Location_01/Subject_01/Action_00"
-        aside += [SetAside(path.relative_to(root).as_posix(), form) for path in below.strange]
+        aside += [SetAside(name_below(root, path), form) for path in below.strange]
     unknown = {numbers: why for numbers in places if (why := _unknown(*numbers)) is not None}
     for numbers in unknown:
         del places[numbers]
     if not places:
-        raise AcoustillError(f"{root}: no recording is there, expected folders as Location_01/Subject_01/Action_00")
+        why = "".join(f"; {avia_id(*numbers)}: {problem}" for numbers, problem in sorted(unknown.items())[:1])
+        expected = f"folders as {trees[0].name}/Location_01/Subject_01/Action_00"
+        raise AcoustillError(f"{root}: no recording is there, expected {expected}{why}")
     selection = select_streams(places, options, root)
     aside += [SetAside(avia_id(*numbers), why) for numbers, why in sorted((unknown | selection.problems).items())]
     sources = []
@@ -100,13 +69,14 @@ def plan_avia(root: Path, options: AviaOptions | None = None) -> ImportPlan:
             FrameRecording(
                 avia_id(location, subject, action),
                 "avia",
-                places[numbers][0].relative_to(root).as_posix(),
+                name_below(root, places[numbers][0]),
                 folders,
                 options,
                 label=ACTIONS[action],
                 scenario=SCENARIOS[location - 1],
                 subject=f"subject-{subject:02d}",
                 columns={"location": location, "subject": subject, "action": action},
+                notes=selection.notes(numbers),
             )
         )
     return ImportPlan(
@@ -122,8 +92,8 @@ def _unknown(location: int, subject: int, action: int) -> str | None:
     """Why a recording of these numbers is none of AVIA."""
     if not 1 <= location <= len(SCENARIOS):
         return f"location is {location}, expected 1 to {len(SCENARIOS)}"
-    if subject < 1:
-        return f"subject is {subject}, expected at least 1"
+    if not 1 <= subject <= LAST_SUBJECT:
+        return f"subject is {subject}, expected 1 to {LAST_SUBJECT}"
     if action >= len(ACTIONS):
         return f"action is {action}, expected 0 to {len(ACTIONS) - 1}"
     return None

@@ -28,6 +28,9 @@ ACTIONS: tuple[str, ...] = (
 SCENARIOS: tuple[str, ...] = ("anechoic chamber", "open space office", "outdoor terrace")
 """AVIA's places, in the order of their numbers, which start at 1."""
 
+LAST_SUBJECT = 99
+"""The highest number of a subject that ids have room for; AVIA has nine subjects, who count from 1."""
+
 ACIVW_CLASSES: tuple[str, ...] = (
     "train",
     "boat",

@@ -139,7 +139,7 @@ def synchrony_from_claps(heard: Moments, seen: Moments, frame_s: float, where: o
     line = best_line(points, 0.6 * frame_s, 2.5 * frame_s, np.array([i for i, _ in pairs]))
     if line is None or line.clearness < (CLEARER if line.near.sum() > 1 else CLEARER_ALONE):
         raise AcoustillError(f"{where}: it is not clear which clap seen is which one heard; give offset_s")
-    deviations = np.abs(points.offsets - line.value - line.slope * (points.times - line.time))
+    deviations = np.abs(points.leads - line.value - line.slope * (points.times - line.time))
     kept: dict[int, int] = {}
     taken = set()
     for index in np.argsort(deviations, kind="stable"):

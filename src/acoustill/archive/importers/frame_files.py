@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import struct
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -17,13 +21,30 @@ LARGEST_BYTES = 64 * 2**20  # of one frame: ten times the audio of 1,024 microph
 PICTURE_HEADER_BYTES = 54
 
 
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file to read it; pipes and devices are refused, which can keep a reader waiting for ever.
+
+    Raises:
+        AcoustillError: if it is no regular file, or cannot be opened or read.
+    """
+
+    def without_waiting(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with readable(path), open(path, "rb", opener=without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise AcoustillError(f"{path}: a pipe or a device, expected a file")
+        yield file
+
+
 def read_whole(path: Path, largest_bytes: int = LARGEST_BYTES) -> bytes:
     """The bytes of a file.
 
     Raises:
-        AcoustillError: if it cannot be read, or is larger than it may be.
+        AcoustillError: if it cannot be read, is no regular file, or is larger than it may be.
     """
-    with readable(path), path.open("rb") as file:
+    with open_regular(path) as file:
         content = file.read(largest_bytes + 1)
     if len(content) > largest_bytes:
         raise bad_input(path, "size", f"more than {largest_bytes} bytes", "a file of one frame")

@@ -16,6 +16,7 @@ from acoustill.archive.importers.numbered import numbered_files, sub_folders
 from acoustill.archive.importers.stored_maps import (
     ALIGNMENTS,
     COLUMNS,
+    MENDED,
     ROWS,
     SHAPE,
     ShortMaps,
@@ -28,7 +29,6 @@ from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.grid import camera_grid
 from acoustill.imaging.signals.source import scaled
 from acoustill.imaging.specification import ForeignImages, ImageSpecification
-from acoustill.rig.file import rig_to_text
 from acoustill.rig.rig import Rig
 
 if TYPE_CHECKING:
@@ -45,20 +45,34 @@ FILES: dict[Stream, tuple[str, tuple[str, ...]]] = {
     "audio": ("A", (".npy", ".dc")),
     "video": ("I", (".jpeg", ".jpg", ".bmp")),
 }
-MENDED = {
-    "resample": "resampled to",
-    "pad-front": "padded with zeros in front to",
-    "pad-end": "padded with zeros at the end to",
-}
 
 
 @dataclass(frozen=True)
 class FrameOptions:
-    """What both importers can be told; see `AviaOptions`."""
+    """How recordings that are folders of frames are imported.
+
+    Attributes:
+        images: `stored` takes the acoustic images of the data set, `formed` forms them anew from the audio of all
+            microphones, `none` leaves them out. The true places of the microphones are not public: formed images
+            show true places only with a `rig` that has them.
+        short_maps: what becomes of stored images smaller than 36 x 48 x 12: `resample` stretches them to the full
+            view; `pad-front` puts zeros before every axis, as the paper's converter does, which moves the image;
+            `pad-end` puts them behind; `set-aside` sets the recording aside.
+        trim: whether streams of different length are cut at their ends to the shortest; else the recording is set
+            aside.
+        incomplete: whether recordings that lack a stream which others have are taken without it; else they are set
+            aside.
+        microphones: whose audio is kept, by their numbers from 0; None keeps all that are there. Files of one channel
+            hold microphone 0.
+        flip: whether stored images are turned over, left to right and top to bottom.
+        rig: that recorded; None is DualCam.
+        distance_m: from the camera to the plane that formed images show, in metres.
+    """
 
     images: Literal["stored", "formed", "none"] = "stored"
     short_maps: ShortMaps = "resample"
     trim: bool = False
+    incomplete: bool = False
     microphones: tuple[int, ...] | None = None
     flip: bool = False
     rig: Rig | None = None
@@ -91,7 +105,8 @@ class FrameOptions:
 
     def to_json(self, streams: Sequence[Stream]) -> dict[str, Any]:
         """What changes the content of an archive of these streams, but for its rig."""
-        content: dict[str, Any] = {"streams": list(streams), "images": self.images, "trim": self.trim}
+        content: dict[str, Any] = {"streams": list(streams), "images": self.images}
+        content |= {"trim": self.trim, "incomplete": self.incomplete}
         if "maps" in streams:
             content |= {"short_maps": self.short_maps, "flip": self.flip}
         if self.images == "formed":
@@ -149,12 +164,13 @@ class FrameRecording:
         is_cut = max(counts.values()) > frames
         if is_cut and not self.options.trim:
             found = ", ".join(f"{stream} {count}" for stream, count in counts.items())
-            raise bad_input(self.folder, "number of frames", found, "the same in each, or to be told to trim them")
-        provenance: dict[str, Any] = {"importer": self.importer, "folder": self.folder, "frames": frames}
+            expected = "the same in each (--trim cuts them to the shortest)"
+            raise bad_input(self.folder, "number of frames", found, expected)
+        imported: dict[str, Any] = {"importer": self.importer, "folder": self.folder, "frames": frames}
         if is_cut:
-            provenance["trimmed_from"] = counts
+            imported["trimmed_from"] = counts
         if "maps" in files:
-            provenance |= {"short_maps": self.options.short_maps, "flipped": self.options.flip}
+            imported |= {"short_maps": self.options.short_maps, "flipped": self.options.flip}
         with writing_recording(
             archive,
             self.id,
@@ -163,10 +179,12 @@ class FrameRecording:
             scenario=self.scenario,
             subject=self.subject,
             columns=self.columns,
-            provenance=provenance,
+            provenance={"imported": imported},
         ) as writer:
             for note in self.notes:
                 writer.note(note)
+            if self.options.images == "formed" and "audio" not in files:
+                writer.note("no acoustic images, which are formed from audio")
             if is_cut:
                 writer.note("streams of unequal length cut to the shortest")
             if "maps" in files:
@@ -208,7 +226,7 @@ class FrameRecording:
                 pass
             return
         imager = _imager(rig, self.options.distance_m)
-        images = writer.image(len(files), (ROWS, COLUMNS, imager.channels))
+        images = writer.image(len(files), (ROWS, COLUMNS, imager.channels), np.float16)
         for formed in imager.stream(scaled(block, SCALE) for block in passing()):
             images.append(formed.features)
 
@@ -228,22 +246,33 @@ class FrameRecording:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which streams an archive will have, and of each recording their folders, or why it cannot be taken."""
+    """Which streams an archive will have, and what is known of each recording by its numbers.
+
+    Attributes:
+        streams: that some recording has and that are wanted.
+        folders: of the streams of each recording that can be taken.
+        problems: why others cannot be taken.
+    """
 
     streams: tuple[Stream, ...]
     folders: dict[tuple[int, ...], dict[Stream, Path]]
     problems: dict[tuple[int, ...], str]
 
+    def notes(self, numbers: tuple[int, ...]) -> tuple[str, ...]:
+        """What to say of the streams that a recording lacks."""
+        lacking = [stream for stream in self.streams if stream not in self.folders[numbers]]
+        return tuple(f"no {NAMES[stream]}, which other recordings have" for stream in lacking)
+
 
 def select_streams(places: Mapping[tuple[int, ...], Sequence[Path]], options: FrameOptions, root: Path) -> Selection:
     """Finds the folders of the streams of all recordings.
 
-    A stream that no recording has is left out of the archive; a recording that lacks one that others have cannot be
-    taken.
+    A stream that no recording has is left out of the archive; a recording that lacks one that others have is taken
+    only if the options say so.
 
     Args:
         places: by the numbers of a recording, the folders in which its streams lie.
-        options: which images are wanted.
+        options: which images are wanted, and whether incomplete recordings are.
         root: of the data set, for messages.
 
     Raises:
@@ -273,19 +302,22 @@ def select_streams(places: Mapping[tuple[int, ...], Sequence[Path]], options: Fr
         raise AcoustillError(f"{root}: no recording has a folder MFCC_Image, audio or video that is wanted")
     chosen: dict[tuple[int, ...], dict[Stream, Path]] = {}
     for numbers, of_recording in found.items():
-        problem = problems.get(numbers) or _problem(of_recording, streams)
+        problem = problems.get(numbers) or _problem(of_recording, streams, options.incomplete)
         if problem is None:
-            chosen[numbers] = {stream: of_recording[stream][0] for stream in streams}
+            chosen[numbers] = {stream: of_recording[stream][0] for stream in streams if stream in of_recording}
         else:
             problems[numbers] = problem
     return Selection(streams, chosen, problems)
 
 
-def _problem(of_recording: Mapping[Stream, Sequence[Path]], streams: Sequence[Stream]) -> str | None:
+def _problem(of_recording: Mapping[Stream, Sequence[Path]], streams: Sequence[Stream], incomplete: bool) -> str | None:
+    """Why a recording cannot be taken."""
+    if not any(stream in of_recording for stream in streams):
+        return f"it has none of the streams of other recordings: {', '.join(NAMES[stream] for stream in streams)}"
     for stream in streams:
         folders = of_recording.get(stream, ())
-        if not folders:
-            return f"it has no {NAMES[stream]}, which other recordings have"
+        if not folders and not incomplete:
+            return f"it has no {NAMES[stream]}, which other recordings have (--incomplete takes it without)"
         if len(folders) > 1:
             return f"its {NAMES[stream]} lies in two folders, {folders[0]} and {folders[1]}"
     return None
@@ -298,19 +330,12 @@ def _audio_blocks(files: Sequence[Path], samples: int, channels: int) -> Iterato
         yield np.concatenate(frames, axis=1)
 
 
-_imagers: dict[tuple[str, float], Imager] = {}
-
-
 def _imager(rig: Rig, distance_m: float) -> Imager:
-    """An imager, kept for the recordings that this process takes next: setting one up takes seconds.
+    """An imager for one recording; setting one up takes a tenth of a second.
 
     It uses one thread, so that the images do not depend on how many recordings are in work at a time.
     """
     from acoustill.imaging.imager import Imager
 
-    key = rig_to_text(rig), distance_m
-    if key not in _imagers:
-        _imagers.clear()
-        grid = camera_grid(rig.camera, ROWS, COLUMNS, distance_m)
-        _imagers[key] = Imager(rig, grid, ImageSpecification(), threads=1)
-    return _imagers[key]
+    grid = camera_grid(rig.camera, ROWS, COLUMNS, distance_m)
+    return Imager(rig, grid, ImageSpecification(), threads=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from acoustill.archive.archive import Archive, ImageHeader
+from acoustill.archive.recording import Recording
 from acoustill.archive.writer import create_archive, finish_archive
 from acoustill.errors import AcoustillError
 from acoustill.files import only_writer
@@ -19,6 +20,10 @@ from acoustill.rig.rig import Rig
 
 class Source(Protocol):
     """One recording of a foreign layout; a frozen dataclass that other processes can be handed.
+
+    A source may also have a `fingerprint`, a hash of all that its recording follows from (labels, options, sizes of
+    files), which it keeps in the provenance under `imported`. A recording that is there already is written again where
+    it differs.
 
     Attributes:
         id: that it gets in the archive.
@@ -86,7 +91,9 @@ def run_import(plan: ImportPlan, out: str | Path, jobs: int = 1) -> ImportResult
         AcoustillError: if the folder holds something else, another process writes it, or nothing could be taken.
     """
     out = Path(out)
-    twice = [recording for recording, count in Counter(source.id for source in plan.sources).items() if count > 1]
+    # On some file systems, names that differ in case only are one.
+    counts = Counter(source.id.casefold() for source in plan.sources)
+    twice = [source.id for source in plan.sources if counts[source.id.casefold()] > 1]
     if twice:
         raise AcoustillError(f"{out}: two recordings would be called {twice[0]!r}; give them different names")
     if not plan.sources:
@@ -95,7 +102,8 @@ def run_import(plan: ImportPlan, out: str | Path, jobs: int = 1) -> ImportResult
     was_there = out.exists()
     with only_writer(out):
         create_archive(out, plan.rig, plan.image, plan.maker)
-        missing = [s for s in plan.sources if not (out / "recordings" / s.id / "recording.json").is_file()]
+        _refuse_strangers(out, plan)
+        missing = [source for source in plan.sources if not _is_there(out / "recordings" / source.id, source)]
         work = functools.partial(_write, archive=out)
         names = [source.id for source in missing]
         failed = run_jobs(work, missing, names, max(1, min(jobs, len(missing))), "importing")
@@ -113,6 +121,31 @@ def count_notes(archive: Archive) -> dict[str, int]:
     """What was mended while recordings were imported, and in how many, the most frequent first."""
     notes = Counter(note for recording in archive.entries for note in archive[recording].sidecar.notes)
     return dict(sorted(notes.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _is_there(folder: Path, source: Source) -> bool:
+    """Whether a recording is whole, and of what its source is now; one that is not is written again."""
+    try:
+        recording = Recording(folder)
+        for stream in recording.entry.streams:  # opened, each is held against the length that is stated
+            _ = recording.encoded_frame(0) if stream == "video" else getattr(recording, stream)
+    except AcoustillError:
+        return False
+    wanted = getattr(source, "fingerprint", None)
+    imported = recording.sidecar.provenance.get("imported")
+    return wanted is None or (isinstance(imported, dict) and imported.get("fingerprint") == wanted)
+
+
+def _refuse_strangers(out: Path, plan: ImportPlan) -> None:
+    """Refuses an archive with recordings that are not to be imported: they were, but are no more where they were."""
+    known = {source.id for source in plan.sources}
+    strangers = sorted(folder.name for folder in (out / "recordings").glob("[!.]*") if folder.name not in known)
+    if strangers:
+        many = f"{len(strangers)} recordings are" if len(strangers) > 1 else "a recording is"
+        raise AcoustillError(
+            f"{out}: {many} there that cannot be imported any more, {strangers[0]!r} first; remove what is in "
+            f"{out / 'recordings'} of it, or give another folder"
+        )
 
 
 def _write(source: Source, archive: Path) -> None:

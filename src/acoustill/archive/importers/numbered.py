@@ -26,6 +26,14 @@ class NumberedFolders(NamedTuple):
     strange: list[Path]
 
 
+def name_below(root: Path, path: Path) -> str:
+    """Where a file or folder lies below another, with forward slashes.
+
+    Bytes of a name that are not UTF-8 are written as escapes, so that the whole can be printed and kept as text.
+    """
+    return path.relative_to(root).as_posix().encode(errors="backslashreplace").decode()
+
+
 def sub_folders(folder: Path) -> list[Path]:
     """The folders in a folder by name; files, and what systems leave behind, are left out.
 
@@ -75,17 +83,20 @@ def numbered_files(folder: Path, start: str, endings: Sequence[str]) -> list[Pat
     wanted = re.compile(f"{start}_([0-9]{{1,9}})({'|'.join(map(re.escape, endings))})", re.IGNORECASE)
     with readable(folder), os.scandir(folder) as entries:
         matches = sorted(filter(None, (wanted.fullmatch(entry.name) for entry in entries)), key=lambda match: match[0])
-    files: dict[int, str] = {}
+    files: dict[int, re.Match[str]] = {}
     for match in matches:
-        twin = files.setdefault(int(match[1]), match[0])
-        if twin != match[0]:
-            raise AcoustillError(f"{folder}: {twin} and {match[0]} have the same number")
+        twin = files.setdefault(int(match[1]), match)
+        if twin is not match:
+            raise AcoustillError(f"{folder}: {twin[0]} and {match[0]} have the same number")
     if not files:
         expected = " or ".join(f"{start}_1{ending}" for ending in endings)
-        raise AcoustillError(f"{folder}: holds no frame, expected files such as {expected}")
+        raise AcoustillError(f"{folder}: holds no file such as {expected}")
     if 0 in files:
-        raise AcoustillError(f"{folder}: {files[0]} is there, expected numbers from 1")
+        raise AcoustillError(f"{folder}: {files[0][0]} is there, expected numbers from 1")
     missing = next((number for number in range(1, len(files) + 1) if number not in files), None)
     if missing is not None:
-        raise AcoustillError(f"{folder}: frame {missing} is missing, while {files[max(files)]} is there")
-    return [folder / files[number] for number in range(1, len(files) + 1)]
+        first = files[min(files)]
+        digits = str(missing).zfill(len(first[1]) if first[1].startswith("0") else 1)
+        name = f"{first[0][: first.start(1)]}{digits}{first[2]}"
+        raise AcoustillError(f"{folder}: {name} is missing, while {files[max(files)][0]} is there")
+    return [folder / files[number][0] for number in range(1, len(files) + 1)]

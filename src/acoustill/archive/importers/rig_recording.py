@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,12 +16,13 @@ import numpy as np
 from acoustill.archive.archive import read_header, read_image_header
 from acoustill.archive.importers.claps import sharp_onsets, sudden_changes, synchrony_from_claps
 from acoustill.archive.importers.sound_track import grey_frames, microphone_sound, video_end_s, video_sound
-from acoustill.archive.importers.stored_samples import StoredSamples, check_length, open_stored, scaled
+from acoustill.archive.importers.stored_samples import StoredSamples, check_length, open_stored
 from acoustill.archive.importers.synchrony import Clocks, Synchrony, synchrony_from_sound
 from acoustill.archive.writer import RecordingWriter, writing_recording
 from acoustill.errors import AcoustillError, bad_input
+from acoustill.files import json_hash
 from acoustill.imaging.signals.opening import check_channels
-from acoustill.imaging.signals.source import readable
+from acoustill.imaging.signals.source import readable, scaled
 from acoustill.imaging.specification import Features, ImageSpecification
 from acoustill.imaging.video.reading import VideoTrack
 from acoustill.rig.rig import Rig
@@ -47,8 +49,8 @@ class RigOptions:
         synchrony: how the clock of a video is found where a row of the table gives no offset_s: `given` takes
             `offset_s` and `drift_ppm` below, `sound` compares the video's own sound with the array's, `clap` looks for
             claps that are seen and heard; `none` takes both for started together.
-        offset_s: video time at the first sample of the audio, in seconds: positive if the video was started first,
-            and so the opposite of `acoustill overlay --offset`.
+        offset_s: audio time of the video's first frame, in seconds: positive if the video began later; the same
+            number as in `acoustill overlay --offset`.
         drift_ppm: by how many millionths more the video's clock counts than the audio's.
         jpeg_quality: 1 to 100, with which video frames are kept; None loses nothing and takes several times the disk.
         sample_rate: in hertz, of files that do not say theirs; None is the rig's.
@@ -84,6 +86,7 @@ class RigRecording:
         stop_s: where it ends; None is the end.
         clocks: what the row says of the video's clock; None if nothing.
         columns: the further columns.
+        whole: the id that the whole audio file would have: excerpts of one file are cut from one origin.
     """
 
     id: str
@@ -97,6 +100,15 @@ class RigRecording:
     stop_s: float | None = None
     clocks: Clocks | None = None
     columns: dict[str, str | int | float | None] = field(default_factory=dict)
+    whole: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with all that the recording follows from, but for the options, which are one import's."""
+        said = [self.label, self.scenario, self.subject, self.start_s, self.stop_s, self.columns, self.whole]
+        clocks = None if self.clocks is None else [self.clocks.offset_s, self.clocks.drift_ppm]
+        files = [None if file is None else [file.name, _bytes(file)] for file in (self.audio, self.video)]
+        return json_hash([said, clocks, files])
 
     def write(self, archive: Path) -> None:
         """Writes the recording; see `Source.write`.
@@ -110,7 +122,7 @@ class RigRecording:
             expected = f"{rig.channels}, those of rig {rig.name}"
             raise bad_input(self.audio, "number of channels", stored.source.channels, expected)
         span, notes = self._excerpt(stored), []
-        imported: dict[str, Any] = {"importer": "rig", "audio": self.audio.name}
+        imported: dict[str, Any] = {"importer": "rig", "audio": self.audio.name, "fingerprint": self.fingerprint}
         imported |= {name: value for name in ("start_s", "stop_s") if (value := getattr(self, name)) is not None}
         if stored.source.rate != rig.sample_rate:
             notes.append(f"resampled from {stored.source.rate} Hz")
@@ -137,6 +149,7 @@ class RigRecording:
             label=self.label,
             scenario=self.scenario,
             subject=self.subject,
+            origin=self.whole,
             columns=self.columns,
             provenance={"imported": imported},
         ) as writer:
@@ -207,10 +220,11 @@ class RigRecording:
         dtype, scale = (stored.dtype, stored.scale) if native else (np.dtype(np.float32), 1.0)
         audio = writer.audio(kept, span.stop - span.start, dtype, scale)
         length = max(1, BLOCK_BYTES // (4 * rig.channels * rig.samples_per_frame)) * rig.samples_per_frame
+        finite = sorted({*kept, *rig.working}) if options.images else kept
         if native:
-            blocks = stored.blocks(span.start, span.stop, length)
+            blocks = stored.blocks(span.start, span.stop, length, finite)
         else:
-            blocks = stored.full_scale(rig.sample_rate, span.start, span.stop, length)
+            blocks = stored.full_scale(rig.sample_rate, span.start, span.stop, length, finite)
 
         if not options.images:
             for block in blocks:
@@ -235,7 +249,7 @@ class RigRecording:
         header = read_image_header(archive, read_header(archive))
         assert header is not None
         assert isinstance(header.specification, ImageSpecification)
-        imager = Imager(self.options.rig, header.grid, header.specification)
+        imager = Imager(self.options.rig, header.grid, header.specification, threads=1)  # sums as with any --jobs
         dtype = np.float16 if header.specification.features == "mfcc" else np.float32
         shape = (imager.grid.rows, imager.grid.columns, imager.channels)
         images = writer.image(frames, shape, dtype)
@@ -313,6 +327,17 @@ def _stamp(path: Path) -> tuple[int, int]:
     with readable(path):
         status = path.stat()
     return status.st_mtime_ns, status.st_size
+
+
+def _bytes(path: Path) -> list[list[str | int]] | None:
+    """The sizes of a file, or of those in a folder; None if they cannot be read."""
+    try:
+        if not path.is_dir():
+            return [["", path.stat().st_size]]
+        with os.scandir(path) as files:
+            return sorted([os.fsencode(file.name).hex(), file.stat().st_size] for file in files)
+    except OSError:
+        return None
 
 
 @contextmanager

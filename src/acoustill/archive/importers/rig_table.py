@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import math
 import re
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +14,11 @@ from acoustill.archive.archive import ImageHeader
 from acoustill.archive.importers.importing import ImportPlan
 from acoustill.archive.importers.rig_recording import RigOptions, RigRecording
 from acoustill.archive.importers.synchrony import Clocks
-from acoustill.archive.importers.table_cells import Cell, cell_value, table_text
-from acoustill.archive.recording_ids import differing_ids
+from acoustill.archive.importers.table_cells import Cell, Table, read_table
+from acoustill.archive.recording_ids import path_id
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.grid import camera_grid
+from acoustill.imaging.signals.source import readable
 from acoustill.imaging.specification import ImageSpecification
 from acoustill.jobs import SetAside
 from acoustill.rig.rig import Rig
@@ -40,6 +37,7 @@ COLUMNS = (
 )
 MEANT = {"class": "label", "category": "label", "action": "label", "file": "audio", "filename": "audio", "wav": "audio"}
 LONGEST_S = 1e6
+LONGEST_ID = 180  # and some room for the start of an excerpt
 LARGEST_DRIFT_PPM = 1e4
 
 
@@ -57,7 +55,7 @@ class _Row:
     number: int
     known: dict[str, str]
     further: dict[str, Cell]
-    wrong: str | None = None
+    wrong: str | None
 
 
 def plan_rig(table: str | Path, options: RigOptions) -> ImportPlan:
@@ -68,7 +66,7 @@ def plan_rig(table: str | Path, options: RigOptions) -> ImportPlan:
     - `audio`: what the array recorded, any file or folder that `open_signals` reads;
     - `video`: of the camera; a recording may have none;
     - `label`, `scenario`, `subject`: may be empty;
-    - `id`: of the recording in the archive; by default made of the name of the audio file;
+    - `id`: of the recording in the archive; by default made of the path of the audio file, and `start_s` of an excerpt;
     - `start_s`, `stop_s`: the part of the audio that is meant, in seconds;
     - `offset_s`, `drift_ppm`: the clock of the video, see `Clocks`;
     - any others are kept as they are, numbers as numbers.
@@ -84,15 +82,20 @@ def plan_rig(table: str | Path, options: RigOptions) -> ImportPlan:
     """
     table = Path(table)
     _check(options)
-    sources, aside = [], []
-    rows = list(_rows(table))
-    if not rows:
-        raise bad_input(table, "number of rows", 0, "one a recording")
-    for row, recording in zip(rows, _ids(rows, table), strict=True):
+    sources: list[RigRecording] = []
+    aside: list[SetAside] = []
+    taken: dict[str, int] = {}  # which row each id is of; some file systems take names that differ in case for one
+    for row in _rows(table):
+        name = row.known.get("id", f"row {row.number}")
         try:
-            sources.append(_recording(row, recording, table, options))
+            source = _recording(row, table, options)
+            name = source.id
+            if (other := taken.setdefault(name.casefold(), row.number)) != row.number:
+                name = f"row {row.number}"
+                raise AcoustillError(f"its id is {source.id}, that of row {other}, expected another in column id")
+            sources.append(source)
         except AcoustillError as error:
-            aside.append(SetAside(recording, f"{table}: row {row.number}: {error}"))
+            aside.append(SetAside(name, f"{table}: row {row.number}: {error}"))
     maker = {
         "importer": "rig",
         "microphones": None if options.microphones is None else list(options.microphones),
@@ -143,89 +146,60 @@ def _check_clocks(offset_s: float, drift_ppm: float) -> None:
         raise bad_input("import rig", "drift_ppm", drift_ppm, f"millionths, at most {LARGEST_DRIFT_PPM:g}")
 
 
-def _rows(table: Path) -> Iterator[_Row]:
+def _rows(table: Path) -> list[_Row]:
     """The rows that are not empty.
 
     Raises:
         AcoustillError: if the file is no table, or its header is not one.
     """
-    text = table_text(table)
-    head = text.split("\n", 1)[0]
-    delimiter = ";" if head.count(";") > head.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names: list[str] | None = None
-    number = 0
-    try:
-        for number, cells in enumerate(reader, start=1):
-            cells = [cell.strip() for cell in cells]
-            if not any(cells):
-                continue
-            if names is None:
-                names = _header(cells, table)
-                continue
-            filled = {name: cell for name, cell in zip(names, cells, strict=False) if cell and name}
-            known = {name: cell for name, cell in filled.items() if name in COLUMNS}
-            further = {name: cell_value(filled.get(name)) for name in names if name and name not in COLUMNS}
-            too_many = f"it has {len(cells)} cells, expected at most {len(names)}, as the header"
-            yield _Row(number, known, further, too_many if any(cells[len(names) :]) else None)
-    except csv.Error as error:
-        raise AcoustillError(f"{table}: row {number + 1} is not CSV ({error})") from error
-    if names is None:
-        raise bad_input(table, "header", "missing", ",".join(COLUMNS[:5]) + " and others")
+    content = read_table(table, lambda name: name.lower() if name.lower() in COLUMNS else name)
+    _check_header(content)
+    if not content.rows:
+        raise bad_input(table, "number of rows", 0, "one a recording")
+    further = {name: content.values(name) for name in content.names if name not in COLUMNS}
+    return [
+        _Row(
+            row.number,
+            {name: cell for name, cell in row.cells.items() if cell and name in COLUMNS},
+            {name: values[i] for name, values in further.items()},
+            row.wrong,
+        )
+        for i, row in enumerate(content.rows)
+    ]
 
 
-def _header(cells: list[str], table: Path) -> list[str]:
-    """The names of the columns; known ones in lower case."""
-    names = [cell.lower() if cell.lower() in COLUMNS else cell for cell in cells]
-    twice = [name for name, count in Counter(names).items() if count > 1 and name]
-    if twice:
-        raise bad_input(table, "header (row 1)", f"with two columns {twice[0]}", "each once")
-    for name in names:
-        if name in COLUMNS or not name:
+def _check_header(content: Table) -> None:
+    """Refuses names of columns that are likely meant as others."""
+    for name in content.names:
+        if name in COLUMNS:
             continue
         near = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.8)
         meant = MEANT.get(name.lower(), near[0] if near else None)
-        if meant is not None and meant not in names:
-            raise bad_input(table, "header (row 1)", f"with a column {name}", f"{meant}, if that is what it holds")
-    if "audio" not in names:
-        raise bad_input(table, "header (row 1)", ",".join(cells), "a column audio, the files of the array")
-    return names
+        if meant is not None and meant not in content.names:
+            found = f"with a column {name}"
+            raise bad_input(content.path, "header (row 1)", found, f"{meant}, if that is what it holds")
+    if "audio" not in content.names:
+        expected = "a column audio, the files of the array"
+        raise bad_input(content.path, "header (row 1)", ",".join(content.names), expected)
 
 
-def _ids(rows: list[_Row], table: Path) -> list[str]:
-    """Ids as the rows give them, or of the names of their audio files, and where they begin if that is not enough.
+def _id(known: dict[str, str], table: Path, start_s: float | None, stop_s: float | None) -> tuple[str, str]:
+    """The id of a row, and the one that its whole audio file would have by default.
 
     Raises:
-        AcoustillError: if two are the same.
+        AcoustillError: if one is given that cannot be one.
     """
-    audio = [_path(row.known["audio"], table) if "audio" in row.known else None for row in rows]
-    files = [file for file in dict.fromkeys(audio) if file is not None]
-    named = dict(zip(files, differing_ids(files, table.parent), strict=True))
-    takes = Counter(audio)
-    ids: dict[str, int] = {}
-    for row, file in zip(rows, audio, strict=True):
-        recording = row.known.get("id")
-        if recording is None and file is not None:
-            recording = named[file]
-            if takes[file] > 1:
-                start = row.known.get("start_s", "0").replace(",", ".")
-                usable = re.fullmatch(r"[0-9.]{1,12}", start)
-                recording = f"{recording[:180]}-{start}s" if usable else f"{recording[:180]}-row-{row.number}"
-        recording = recording or f"row-{row.number}"
-        if recording in ids:
-            other = ids[recording]
-            raise bad_input(
-                table, f"id of row {row.number}", f"{recording}, that of row {other}", "another in column id"
-            )
-        ids[recording] = row.number
-    return list(ids)
+    whole = path_id(known["audio"], table.parent, LONGEST_ID)
+    recording = known.get("id", whole)
+    if "id" not in known and (start_s is not None or stop_s is not None):
+        start = f"{start_s or 0.0:.6f}".rstrip("0").rstrip(".")
+        recording = f"{whole}-{start}s"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", recording):
+        raise AcoustillError(f"id is {recording!r}, expected letters, digits, dots, hyphens and underscores")
+    return recording, whole
 
 
-def _path(cell: str, table: Path) -> Path:
-    return table.parent / cell
-
-
-def _recording(row: _Row, recording: str, table: Path, options: RigOptions) -> RigRecording:
+def _recording(row: _Row, table: Path, options: RigOptions) -> RigRecording:
     """The recording of a row.
 
     Raises:
@@ -236,17 +210,19 @@ def _recording(row: _Row, recording: str, table: Path, options: RigOptions) -> R
         raise AcoustillError(row.wrong)
     if "audio" not in known:
         raise AcoustillError("column audio is empty, expected a file")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", recording):
-        raise AcoustillError(f"id is {recording!r}, expected letters, digits, dots, hyphens and underscores")
-    audio = _path(known["audio"], table)
-    video = _path(known["video"], table) if "video" in known else None
-    if not audio.exists():
-        raise AcoustillError(f"{audio}: no such recording")
-    if video is not None and not video.is_file():
-        raise AcoustillError(f"{video}: no such video file")
+    audio = table.parent / known["audio"]
+    video = table.parent / known["video"] if "video" in known else None
+    with readable(audio):
+        if not audio.exists():
+            raise AcoustillError(f"{audio}: no such recording")
+    if video is not None:
+        with readable(video):
+            if not video.is_file():
+                raise AcoustillError(f"{video}: no such video file")
     start_s, stop_s = (_number(known, name) for name in ("start_s", "stop_s"))
     if not 0 <= (start_s or 0.0) < (LONGEST_S if stop_s is None else stop_s) <= LONGEST_S:
         raise AcoustillError(f"start_s and stop_s are {start_s or 0:g} and {stop_s} s, expected 0 <= start_s < stop_s")
+    recording, whole = _id(known, table, start_s, stop_s)
     return RigRecording(
         recording,
         audio,
@@ -259,6 +235,7 @@ def _recording(row: _Row, recording: str, table: Path, options: RigOptions) -> R
         stop_s,
         _clocks(known, options),
         row.further,
+        whole,
     )
 
 

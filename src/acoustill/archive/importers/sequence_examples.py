@@ -7,6 +7,7 @@ in the encoding that https://protobuf.dev/programming-guides/encoding describes.
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from acoustill.archive.importers.frame_files import open_regular
 from acoustill.errors import AcoustillError
-from acoustill.imaging.signals.source import readable
 
 LARGEST_RECORD = 1 << 29  # bytes; a second of 128 microphones and 640 x 480 pixels has 19 million
 DEFLATE_RATIO = 1032  # no byte of a deflated file makes more bytes than this, says zlib's documentation
@@ -48,8 +49,8 @@ def read_sequence_examples(path: Path) -> Iterator[SequenceExample]:
         AcoustillError: if the file is missing, cut short, broken or of another kind, or a list holds other steps than
             one string of bytes each. What came before a broken place has been given by then.
     """
-    with readable(path), path.open("rb") as file, gzip.GzipFile(fileobj=file) as inflated:
-        file_bytes = path.stat().st_size
+    with open_regular(path) as file, gzip.GzipFile(fileobj=file) as inflated:
+        file_bytes = os.fstat(file.fileno()).st_size
         if not file_bytes:
             raise AcoustillError(f"{path}: empty, expected a GZIP TFRecord file")
         try:

@@ -13,6 +13,7 @@ import soxr
 from acoustill.archive.importers.stored_samples import StoredSamples
 from acoustill.archive.importers.synchrony import COMPARED_RATE, Heard
 from acoustill.errors import AcoustillError, bad_input
+from acoustill.imaging.signals.source import scaled
 from acoustill.imaging.video.reading import VideoReader
 from acoustill.spool import Spool
 
@@ -68,8 +69,9 @@ def microphone_sound(stored: StoredSamples, channel: int, spool: Spool) -> Heard
     """
     rate = min(COMPARED_RATE, stored.source.rate)
     slower = _Slower(stored.source.rate, rate, spool)
-    for block in stored.full_scale(stored.source.rate, 0, stored.source.samples):
-        slower.push(np.nan_to_num(block[channel], posinf=0.0, neginf=0.0))
+    for block in stored.blocks(0, stored.source.samples):
+        heard = scaled(block[channel], stored.scale)  # of this channel only: an array has a hundred others
+        slower.push(np.nan_to_num(heard, posinf=0.0, neginf=0.0))
     slower.finish()
     return Heard(spool.array(), rate)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -14,18 +12,19 @@ import numpy as np
 import soundfile
 
 from acoustill.archive.importers.importing import ImportPlan
+from acoustill.archive.importers.sound_folders import ENDINGS, sound_files
 from acoustill.archive.importers.stored_samples import check_length, open_stored
-from acoustill.archive.importers.table_cells import Cell, cell_value, table_text
-from acoustill.archive.recording_ids import differing_ids
+from acoustill.archive.importers.table_cells import Cell, read_table
+from acoustill.archive.recording_ids import path_id
 from acoustill.archive.writer import writing_recording
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.imaging.signals.source import HIGHEST_RATE
+from acoustill.files import json_hash
+from acoustill.imaging.signals.source import HIGHEST_RATE, readable
 from acoustill.jobs import SetAside
 from acoustill.rig.rig import Rig
 
 LABEL_COLUMNS = ("class", "category", "label")
 ORIGINAL_COLUMNS = ("freesound_id", "src_file")
-ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".w64", ".rf64", ".au", ".caf")
 LARGEST_FRAME_RATE = 12
 
 
@@ -49,15 +48,21 @@ class SoundTable(NamedTuple):
 
     Attributes:
         path: of the table.
-        rows: by column; cells may be empty, or None where a row is short.
+        rows: by column; cells may be empty.
         label_column: which says what is heard; None if none does.
         original_column: which tells the clips that were cut from one original; `filename` if none does.
+        numbers: of the rows; the header is row 1.
+        wrong: why a row cannot be read, or None.
+        further: by column, what the other columns hold.
     """
 
     path: Path
     rows: list[dict[str, str]]
     label_column: str | None
     original_column: str
+    numbers: list[int]
+    wrong: list[str | None]
+    further: dict[str, list[Cell]]
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,15 @@ class SoundRecording:
     subject: str | None = None
     columns: dict[str, Cell] = field(default_factory=dict)
 
+    @property
+    def fingerprint(self) -> str:
+        """Changes with all that the recording follows from."""
+        try:
+            size = self.path.stat().st_size
+        except OSError:
+            size = None
+        return json_hash([self.file, size, self.rate, self.channels, self.label, self.subject, self.columns])
+
     def write(self, archive: Path) -> None:
         """Writes the recording; see `Source.write`.
 
@@ -103,15 +117,21 @@ class SoundRecording:
             samples_per_frame,
             label=self.label,
             subject=self.subject,
+            origin=self.subject,
             columns=self.columns,
-            provenance={"imported": {"importer": "sounds", "file": self.file}},
+            provenance={"imported": {"importer": "sounds", "file": self.file, "fingerprint": self.fingerprint}},
         ) as writer:
             if source.channels > 1:
                 writer.note(f"{self.channels} of {source.channels} channels")
             if source.rate != self.rate:
                 writer.note(f"resampled from {source.rate} Hz")
             audio = writer.audio([0], samples, dtype, scale)
-            for block in stored.blocks(0, samples) if kept_as_stored else stored.full_scale(self.rate, 0, samples):
+            heard = range(1 if self.channels == "first" else source.channels)
+            if kept_as_stored:
+                blocks = stored.blocks(0, samples, finite=heard)
+            else:
+                blocks = stored.full_scale(self.rate, 0, samples, finite=heard)
+            for block in blocks:
                 mixed = block[:1] if self.channels == "first" else block.mean(axis=0, keepdims=True, dtype=np.float64)
                 audio.append_columns(mixed if block.shape[0] > 1 else block)
 
@@ -121,8 +141,9 @@ def plan_sounds_archive(root: str | Path, options: SoundsOptions) -> ImportPlan:
 
     Two layouts are known. Either the folder has a table (`metadata.csv`, or the only CSV file in `meta/`), as ESC-50
     has: `filename`, one of `class`, `category`, `label`, and perhaps `fold` and one of `freesound_id`, `src_file`,
-    which tells the clips that were cut from one original: that is the subject. Or each folder in it is a class of the
-    folder's name; the sounds may lie in folders in these. Hidden files and those that are not sounds are left out.
+    which tells the clips that were cut from one original: that is the subject and the origin. Or each folder in it is a
+    class of the folder's name; the sounds may lie in folders in these. Links are followed; hidden files and those that
+    are not sounds are left out, and sounds in formats that cannot be read are set aside.
 
     The archive's rig is one microphone at the origin. Its frame rate is the largest up to 12 at which a frame holds a
     whole number of samples. Integers are kept as they are where nothing had to be computed.
@@ -146,16 +167,23 @@ def plan_sounds_archive(root: str | Path, options: SoundsOptions) -> ImportPlan:
     found = list(_listed(root, options, aside) if has_table else _in_folders(root, options, aside))
     if not found and not aside:
         raise AcoustillError(f"{root}: holds no sounds ({', '.join(ENDINGS)}), neither in folders nor in a table")
-    rates = _rates([sound.path for sound in found], root, aside)
+    found = _named_apart(found, root, aside)
+    rates = _rates(found, aside)
     found = [sound for sound in found if sound.path in rates]
     most = Counter(rates.values())
     rate = options.sample_rate or max(most, key=lambda one: (most[one], one), default=LARGEST_FRAME_RATE)
-    ids = differing_ids([sound.path for sound in found], root)
     sources = [
         SoundRecording(
-            one, sound.path, _below(sound.path, root), rate, options.channels, sound.label, sound.subject, sound.columns
+            sound.id,
+            sound.path,
+            _below(sound.path, root),
+            rate,
+            options.channels,
+            sound.label,
+            sound.subject,
+            sound.columns,
         )
-        for one, sound in zip(ids, found, strict=True)
+        for sound in found
     ]
     sources.sort(key=lambda source: source.id)
     maker = {"importer": "sounds", "channels": options.channels, "unlabelled": options.unlabelled}
@@ -197,17 +225,24 @@ def read_sound_table(table: Path, labelled: bool = True) -> SoundTable:
     Raises:
         AcoustillError: if it is not a table, is empty, or a column is missing.
     """
-    try:
-        rows = list(csv.DictReader(table_text(table).splitlines()))
-    except csv.Error as error:
-        raise AcoustillError(f"{table}: not a CSV file ({error})") from error
-    if not rows:
+    content = read_table(table)
+    if not content.rows:
         raise bad_input(table, "number of rows", 0, "one a sound")
-    label_column = next((column for column in LABEL_COLUMNS if column in rows[0]), None)
-    if "filename" not in rows[0] or (labelled and label_column is None):
-        raise bad_input(table, "header", ",".join(rows[0]), "filename and one of " + ", ".join(LABEL_COLUMNS))
-    original_column = next((column for column in ORIGINAL_COLUMNS if column in rows[0]), "filename")
-    return SoundTable(table, rows, label_column, original_column)
+    label_column = next((column for column in LABEL_COLUMNS if column in content.names), None)
+    if "filename" not in content.names or (labelled and label_column is None):
+        expected = "filename and one of " + ", ".join(LABEL_COLUMNS)
+        raise bad_input(table, "header (row 1)", ",".join(content.names), expected)
+    original_column = next((column for column in ORIGINAL_COLUMNS if column in content.names), "filename")
+    known = {"filename", label_column, original_column}
+    return SoundTable(
+        table,
+        [row.cells for row in content.rows],
+        label_column,
+        original_column,
+        [row.number for row in content.rows],
+        [row.wrong for row in content.rows],
+        {name: content.values(name) for name in content.names if name not in known},
+    )
 
 
 def find_sound(folder: Path, name: str, table: Path) -> Path:
@@ -216,16 +251,25 @@ def find_sound(folder: Path, name: str, table: Path) -> Path:
     Raises:
         AcoustillError: if it is not there.
     """
+    return _find(folder, name, f"{table}: ")
+
+
+def _find(folder: Path, name: str, before: str = "") -> Path:
+    """The file of a name; `before` begins the message if there is none."""
     for path in (folder / name, folder / "audio" / name):
-        if path.is_file():
-            return path
-    raise bad_input(table, "filename", f"{name}, which is not there", f"a file in {folder} or its audio folder")
+        with readable(path):
+            if path.is_file():
+                return path
+    expected = f"a file in {folder} or its audio folder"
+    raise AcoustillError(f"{before}filename is {name}, which is not there, expected {expected}")
 
 
 @dataclass(frozen=True)
 class _Sound:
     """A file and what is said of it."""
 
+    id: str
+    name: str
     path: Path
     label: str | None
     subject: str | None = None
@@ -235,54 +279,63 @@ class _Sound:
 def _listed(root: Path, options: SoundsOptions, aside: list[SetAside]) -> Iterator[_Sound]:
     """The sounds of a table; those that cannot be used are set aside."""
     table = read_sound_table(find_table(root), labelled=not options.unlabelled)
-    known = {"filename", table.label_column, table.original_column, None}
     seen: dict[Path, int] = {}
-    for number, row in enumerate(table.rows, start=1):
-        name = (row["filename"] or "").strip()
-        label = (row[table.label_column] or "").strip() if table.label_column else ""
+    for i, (number, row) in enumerate(zip(table.numbers, table.rows, strict=True)):
+        name = row["filename"]
+        label = row[table.label_column] if table.label_column else ""
         try:
-            if not name or not (label or options.unlabelled):
-                raise bad_input(table.path, f"row {number}", row, f"filename and {table.label_column}")
-            path = find_sound(root, name, table.path)
-            if seen.setdefault(path, number) != number:
-                raise bad_input(table.path, f"row {number}", name, f"another file than row {seen[path]}")
+            if (wrong := table.wrong[i]) is not None:
+                raise AcoustillError(wrong)
+            if not name:
+                raise AcoustillError("column filename is empty, expected a file")
+            if not label and not options.unlabelled:
+                raise AcoustillError(f"column {table.label_column} is empty, expected a label")
+            path = _find(root, name)
+            if (other := seen.setdefault(path, number)) != number:
+                raise AcoustillError(f"filename is {name}, that of row {other}, expected another file")
         except AcoustillError as error:
-            aside.append(SetAside(name or f"row {number}", str(error)))
+            aside.append(SetAside(name or f"row {number}", f"{table.path}: row {number}: {error}"))
             continue
-        subject = None if table.original_column == "filename" else (row[table.original_column] or "").strip() or None
-        columns = {name: cell_value(value) for name, value in row.items() if name and name not in known}
-        yield _Sound(path, None if options.unlabelled else label, subject, columns)
+        subject = None if table.original_column == "filename" else row[table.original_column] or None
+        columns = {column: values[i] for column, values in table.further.items()}
+        yield _Sound(path_id(name, root), name, path, None if options.unlabelled else label, subject, columns)
 
 
 def _in_folders(root: Path, options: SoundsOptions, aside: list[SetAside]) -> Iterator[_Sound]:
     """The sounds of folders that are classes; those in no folder are set aside unless there are no labels."""
-    for path in _sound_files(root):
-        parts = path.relative_to(root).parts
+    for path in sound_files(root, aside):
+        below = path.relative_to(root)
+        name = below.as_posix()
         if options.unlabelled:
-            yield _Sound(path, None)
-        elif len(parts) > 1:
-            yield _Sound(path, parts[0])
+            yield _Sound(path_id(below, root), name, path, None)
+        elif len(below.parts) > 1:
+            yield _Sound(path_id(below, root), name, path, below.parts[0])
         else:
             expected = "one folder a class, a table (metadata.csv), or an import without labels"
-            aside.append(SetAside(path.name, bad_input(path, "its folder", "no class", expected).args[0]))
+            aside.append(SetAside(name, bad_input(path, "its folder", "no class", expected).args[0]))
 
 
-def _sound_files(root: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and name.lower().endswith(ENDINGS):
-                yield Path(folder) / name
+def _named_apart(sounds: list[_Sound], root: Path, aside: list[SetAside]) -> list[_Sound]:
+    """The sounds whose ids no sound before them has; some file systems take names that differ in case for one."""
+    taken: dict[str, str] = {}
+    apart = []
+    for sound in sounds:
+        if (other := taken.setdefault(sound.id.casefold(), sound.name)) == sound.name:
+            apart.append(sound)
+        else:
+            why = f"{root / sound.name}: its id would be {sound.id}, that of {other}, expected another name of the file"
+            aside.append(SetAside(sound.name, why))
+    return apart
 
 
-def _rates(paths: Iterable[Path], root: Path, aside: list[SetAside]) -> dict[Path, int]:
+def _rates(sounds: list[_Sound], aside: list[SetAside]) -> dict[Path, int]:
     """The sample rates of files; those that are no sound files are set aside."""
     rates = {}
-    for path in paths:
+    for sound in sounds:
         try:
-            rates[path] = int(soundfile.info(path).samplerate)
+            rates[sound.path] = int(soundfile.info(sound.path).samplerate)
         except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-            aside.append(SetAside(_below(path, root), f"{path}: not a readable sound file ({error})"))
+            aside.append(SetAside(sound.name, f"{sound.path}: not a readable sound file ({error})"))
     return rates
 
 

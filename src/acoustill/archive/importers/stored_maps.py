@@ -14,6 +14,13 @@ from acoustill.errors import bad_input
 VARIABLE = "MFCC"
 SHAPE = ROWS, COLUMNS, COEFFICIENTS = 36, 48, 12
 
+MENDED = {
+    "resample": "resampled to",
+    "pad-front": "padded with zeros in front to",
+    "pad-end": "padded with zeros at the end to",
+}
+"""What was done to short maps, for notes."""
+
 ShortMaps = Literal["resample", "pad-front", "pad-end", "set-aside"]
 ALIGNMENTS: tuple[ShortMaps, ...] = get_args(ShortMaps)
 
@@ -66,7 +73,9 @@ def align_map(image: np.ndarray, alignment: ShortMaps, where: object) -> np.ndar
         raise bad_input(where, "shape of the map", shape_text(image.shape), shape_text(SHAPE))
     if alignment == "resample":
         down, across = _resampling(image.shape[0], ROWS), _resampling(image.shape[1], COLUMNS)
-        image = np.einsum("Rr,rcf,Cc->RCf", down, image.astype(np.float64), across).astype(np.float32)
+        # One axis after the other; not by matrix products, whose rounding may depend on the number of threads.
+        taller = np.einsum("Rr,rcf->Rcf", down, image.astype(np.float64))
+        image = np.einsum("Cc,Rcf->RCf", across, taller).astype(np.float32)
     aligned = np.zeros(SHAPE, np.float32)
     if alignment == "pad-front":
         aligned[tuple(slice(most - found, None) for found, most in zip(image.shape, SHAPE, strict=True))] = image

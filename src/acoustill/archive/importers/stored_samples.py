@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import soxr
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.imaging.signals.opening import open_signals
 from acoustill.imaging.signals.sound_files import SoundFileSource
-from acoustill.imaging.signals.source import BLOCK_SAMPLES, SignalSource, readable
+from acoustill.imaging.signals.source import BLOCK_SAMPLES, SignalSource, readable, scaled
 from acoustill.rig.rig import Rig
 
 SEEKABLE = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC")  # exactly, to any sample
@@ -30,7 +30,7 @@ class StoredSamples:
         source: the recording.
         dtype: of the samples.
         scale: what they are multiplied by to full scale.
-        seekable: whether the file is read from any sample on; otherwise it is read from its start.
+        seekable: whether a sound file is read from any sample on; otherwise see `SignalSource.part`.
     """
 
     source: SignalSource
@@ -38,19 +38,28 @@ class StoredSamples:
     scale: float
     seekable: bool
 
-    def blocks(self, start: int, stop: int, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+    def blocks(
+        self, start: int, stop: int, length: int = BLOCK_SAMPLES, finite: Sequence[int] = ()
+    ) -> Iterator[np.ndarray]:
         """Samples from `start` to before `stop`.
 
+        Args:
+            start: first sample.
+            stop: the one after the last.
+            length: of a block at most.
+            finite: channels whose samples have to be finite.
+
         Shapes:
-            Yields: (channels, samples) of `dtype`, `length` samples at a time at most.
+            Yields: (channels, samples) of `dtype`.
 
         Raises:
-            AcoustillError: if the file ends before, or cannot be read.
+            AcoustillError: if the file ends before, cannot be read, or a sample is not finite that has to be.
         """
-        blocks = self._sought(start, stop, length) if self.seekable else self._passed(start, stop, length)
+        blocks = self._sought(start, stop, length) if self.seekable else self.source.part(start, stop, length)
         with readable(self.source.path):
             done = start
             for block in blocks:
+                self._check_finite(block, done, finite)
                 done += block.shape[1]
                 yield block
         if done < stop:
@@ -66,21 +75,25 @@ class StoredSamples:
         except (soundfile.LibsndfileError, RuntimeError) as error:
             raise AcoustillError(f"{self.source.path}: not a readable sound file ({error})") from error
 
-    def _passed(self, start: int, stop: int, length: int) -> Iterator[np.ndarray]:
-        first = 0
-        for block in self.source.blocks(length):
-            wanted = block[:, max(0, start - first) : max(0, stop - first)]
-            first += block.shape[1]
-            if wanted.shape[1]:
-                yield wanted
-            if first >= stop:
-                return
+    def _check_finite(self, block: np.ndarray, first: int, channels: Sequence[int]) -> None:
+        """Refuses a block, from sample `first` on, in which one of these channels is not finite."""
+        if self.dtype.kind != "f":
+            return
+        for channel in channels:
+            finite = np.isfinite(block[channel])
+            if not finite.all():
+                sample = int(np.argmin(finite))
+                time_s = (first + sample) / self.source.rate
+                where = f"sample {first + sample} of channel {channel}, at {time_s:.6g} s,"
+                raise bad_input(self.source.path, where, block[channel, sample], "a finite number")
 
     def samples_at(self, rate: int) -> int:
         """How many samples the whole recording has at a sample rate."""
         return self.source.samples * rate // self.source.rate
 
-    def full_scale(self, rate: int, start: int, stop: int, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+    def full_scale(
+        self, rate: int, start: int, stop: int, length: int = BLOCK_SAMPLES, finite: Sequence[int] = ()
+    ) -> Iterator[np.ndarray]:
         """Samples in full scale, as floating-point numbers, at any sample rate.
 
         They are resampled by soxr in its best quality, a block at a time, and on the same instants whatever the start.
@@ -90,6 +103,7 @@ class StoredSamples:
             start: first sample at that rate.
             stop: the one after the last.
             length: of a block, before resampling.
+            finite: channels whose samples have to be finite.
 
         Shapes:
             Yields: (channels, samples) float32.
@@ -99,7 +113,7 @@ class StoredSamples:
         """
         old, channels = self.source.rate, self.source.channels
         if rate == old:
-            for block in self.blocks(start, stop, length):
+            for block in self.blocks(start, stop, length, finite):
                 yield scaled(block, self.scale)
             return
         common = math.gcd(old, rate)  # instants that both rates have follow each other by 1 / common
@@ -108,7 +122,7 @@ class StoredSamples:
         last = min(self.source.samples, math.ceil(stop * old / rate) + math.ceil(RUN_IN_S * old))
         resampler = soxr.ResampleStream(old, rate, channels, dtype="float32", quality="VHQ")
         left = stop - start
-        for block in self.blocks(first, last, length):
+        for block in self.blocks(first, last, length, finite):
             first += block.shape[1]
             out = resampler.resample_chunk(np.ascontiguousarray(scaled(block, self.scale).T), last=first == last).T
             dropped = min(skipped, out.shape[1])
@@ -159,10 +173,3 @@ def check_length(stored: StoredSamples, samples: int, samples_per_frame: int) ->
     if samples < samples_per_frame:
         expected = f"at least one frame of {samples_per_frame} samples"
         raise bad_input(stored.source.path, "length", f"{samples} samples", expected)
-
-
-def scaled(block: np.ndarray, scale: float) -> np.ndarray:
-    """Samples as single-precision numbers, times a scale."""
-    if block.dtype == np.float32 and scale == 1.0:
-        return block
-    return np.multiply(block, np.float64(scale), dtype=np.float64).astype(np.float32)

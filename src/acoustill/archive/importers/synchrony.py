@@ -3,9 +3,10 @@
 The two are recorded by devices that start at different moments and whose quartzes differ by some parts per million.
 Audio is the master: what is sought is the line
 
-    video time = offset_s + (1 + drift_ppm / 10^6) x audio time,
+    video time = (1 + drift_ppm / 10^6) x (audio time - offset_s),
 
-with audio time counted from the first sample of the audio file, and video time from the first frame of the video.
+with audio time counted from the first sample of the audio file, and video time from the first frame of the video. This
+`offset_s` is that of `acoustill overlay --offset` and `acoustill calibrate --offset`.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Clocks:
     """How video time follows from audio time.
 
     Attributes:
-        offset_s: video time at the first sample of the audio: positive if the video was started first.
+        offset_s: audio time of the video's first frame: positive if the video began later.
         drift_ppm: by how many millionths more the video's clock counts than the audio's.
     """
 
@@ -57,11 +58,11 @@ class Clocks:
 
     def video_s(self, audio_s: float) -> float:
         """Video time of an audio time."""
-        return self.offset_s + (1 + self.drift_ppm * 1e-6) * audio_s
+        return (1 + self.drift_ppm * 1e-6) * (audio_s - self.offset_s)
 
     def audio_s(self, video_s: float) -> float:
         """Audio time of a video time."""
-        return (video_s - self.offset_s) / (1 + self.drift_ppm * 1e-6)
+        return self.offset_s + video_s / (1 + self.drift_ppm * 1e-6)
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,10 @@ class Heard(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Offsets (video time minus audio time) that were measured at audio times, and how clearly each was."""
+    """Leads of the video's clock (its time minus audio time), measured at audio times, and how clearly each was."""
 
     times: np.ndarray
-    offsets: np.ndarray
+    leads: np.ndarray
     heights: np.ndarray
 
 
@@ -204,25 +205,25 @@ def best_line(points: Points, tolerance: float, apart: float, groups: np.ndarray
     Returns:
         The line, with a slope of at most LARGEST_DRIFT; None if there are no points.
     """
-    times, offsets, heights = points
+    times, leads, heights = points
     if not len(times):
         return None
     chosen = np.argsort(-heights, kind="stable")[:120]
     one, other = (chosen[index] for index in np.triu_indices(len(chosen)))
-    run, rise = times[other] - times[one], offsets[other] - offsets[one]
+    run, rise = times[other] - times[one], leads[other] - leads[one]
     possible = np.abs(rise) <= LARGEST_DRIFT * np.abs(run) + 2 * tolerance
     one, other, run, rise = one[possible], other[possible], run[possible], rise[possible]
     slopes = np.clip(np.divide(rise, run, out=np.zeros_like(rise), where=run != 0), -LARGEST_DRIFT, LARGEST_DRIFT)
     middle = (times.min() + times.max()) / 2
-    values = (offsets[one] + offsets[other]) / 2 + slopes * (middle - (times[one] + times[other]) / 2)
+    values = (leads[one] + leads[other]) / 2 + slopes * (middle - (times[one] + times[other]) / 2)
     starts = np.unique(np.arange(len(times)) if groups is None else groups, return_index=True)[1]
     support = np.zeros(len(values))
     for start in range(0, len(values), 512):
         part = slice(start, start + 512)
-        near = np.abs(values[part, None] + slopes[part, None] * (times - middle) - offsets) <= tolerance
+        near = np.abs(values[part, None] + slopes[part, None] * (times - middle) - leads) <= tolerance
         support[part] = (np.maximum.reduceat(near * heights, starts, axis=1)).sum(axis=1)
     best = int(support.argmax())
-    near = np.abs(values[best] + slopes[best] * (times - middle) - offsets) <= tolerance
+    near = np.abs(values[best] + slopes[best] * (times - middle) - leads) <= tolerance
     others = support[np.abs(values - values[best]) > apart]
     clearness = support[best] / others.max() if len(others) and others.max() > 0 else np.inf
     return Line(float(middle), float(values[best]), float(slopes[best]), near, float(clearness))
@@ -248,13 +249,14 @@ def fitted(
     """
     middle, value, slope = _least_squares(points)
     spread = float(((points.times - middle) ** 2).sum())
-    left = points.offsets - value - slope * (points.times - middle)
+    left = points.leads - value - slope * (points.times - middle)
     deviation = float(np.sqrt((left**2).sum() / max(1, len(left) - 2)))
     deviation = max(finest_s, deviation) / np.sqrt(independence)
     drift_error = deviation / np.sqrt(spread) if spread > 0 else np.inf
     if drift_error > sure_of_drift:
-        slope, left = 0.0, points.offsets - value
-    clocks = Clocks(round(value - slope * middle, 6) or 0.0, round(1e6 * slope, 3) or 0.0)  # and not -0.0
+        slope, left = 0.0, points.leads - value
+    offset_s = (slope * middle - value) / (1 + slope)  # where the line says that video time is 0
+    clocks = Clocks(round(offset_s, 6) or 0.0, round(1e6 * slope, 3) or 0.0)  # and not -0.0
     return Synchrony(
         clocks,
         how,
@@ -319,7 +321,7 @@ def _envelopes(heard: Heard) -> np.ndarray:
 
 
 def _delays(audio: Heard, track: Heard, line: Line) -> tuple[Points, float]:
-    """Offsets measured near a line, those that are clear; and the distance of the windows, in windows."""
+    """Leads measured near a line, those that are clear; and the distance of the windows, in windows."""
     rate = audio.rate
     first_s = max(audio.start_s, track.start_s - line.at(track.start_s))
     last_s = min(audio.stop_s, track.stop_s - line.at(track.stop_s))
@@ -372,10 +374,10 @@ def _sharp_maximum(whitened: np.ndarray, length: int, rate: int) -> tuple[float,
 
 def _least_squares(points: Points) -> tuple[float, float, float]:
     """The mean time of points, the value of their line there, and its slope."""
-    middle, value = float(points.times.mean()), float(points.offsets.mean())
+    middle, value = float(points.times.mean()), float(points.leads.mean())
     run = points.times - middle
     spread = float((run**2).sum())
-    return middle, value, float((points.offsets * run).sum()) / spread if spread > 0 else 0.0
+    return middle, value, float((points.leads * run).sum()) / spread if spread > 0 else 0.0
 
 
 def _without_outliers(points: Points, line: Line) -> Points:
@@ -383,7 +385,7 @@ def _without_outliers(points: Points, line: Line) -> Points:
     kept = Points(*(part[line.near] for part in points))
     for _ in range(3):
         middle, value, slope = _least_squares(kept)
-        left = np.abs(kept.offsets - value - slope * (kept.times - middle))
+        left = np.abs(kept.leads - value - slope * (kept.times - middle))
         usual = max(1.4826 * float(np.median(left)), 1e-5)
         if len(left) > 3:
             kept = Points(*(part[left <= 4 * usual] for part in kept))

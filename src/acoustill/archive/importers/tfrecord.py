@@ -12,17 +12,16 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from acoustill.archive.archive import ImageHeader
 from acoustill.archive.importers.avia_names import avia_rig
-from acoustill.archive.importers.frame_folders import MENDED
 from acoustill.archive.importers.importing import ImportPlan
 from acoustill.archive.importers.loops import source_length
 from acoustill.archive.importers.sequence_examples import SequenceExample, read_sequence_examples
-from acoustill.archive.importers.stored_maps import SHAPE, align_map, shape_text
+from acoustill.archive.importers.stored_maps import ALIGNMENTS, MENDED, SHAPE, ShortMaps, align_map, shape_text
 from acoustill.archive.importers.tfrecord_layouts import AVIA_SECONDS, Layout, TfrecordFolder, find_recordings
 from acoustill.archive.writer import RecordingWriter, writing_recording
 from acoustill.errors import bad_input
@@ -47,16 +46,17 @@ class TfrecordOptions:
     Attributes:
         microphones: which of the recorded microphones are kept, by channel from 0; None keeps all.
         jpeg_quality: of the video, from 1 to 100; None keeps every bit, in PNG files.
-        short_maps: what becomes of acoustic images smaller than 36 x 48 x 12, in front of which AVIA's converter put
-            zeros before every axis: `pad-front` keeps the zeros, which have moved the image; `resample` takes them
-            away and stretches the rest to the full view.
+        short_maps: what becomes of acoustic images smaller than 36 x 48 x 12. AVIA's converter put zeros before
+            every axis of them, which are found by that they are zeros and taken away; the rest is what `FrameOptions`
+            says of it. So `resample` stretches it to the full view, and `pad-front` keeps the zeros, which have moved
+            the image.
         flip: whether acoustic images are turned left to right and upside down, so that they lie on the video; None
             does it where the data set needs it: ACIVW does, AVIA does not.
     """
 
     microphones: tuple[int, ...] | None = None
     jpeg_quality: int | None = None
-    short_maps: Literal["pad-front", "resample"] = "pad-front"
+    short_maps: ShortMaps = "resample"
     flip: bool | None = None
 
 
@@ -83,8 +83,8 @@ def plan_tfrecord(root: Path, options: TfrecordOptions | None = None) -> ImportP
 
 def _check(options: TfrecordOptions) -> None:
     kept, quality = options.microphones, options.jpeg_quality
-    if options.short_maps not in ("pad-front", "resample"):
-        raise bad_input("tfrecord", "short_maps", repr(options.short_maps), "pad-front or resample")
+    if options.short_maps not in ALIGNMENTS:
+        raise bad_input("tfrecord", "short_maps", repr(options.short_maps), f"one of {', '.join(ALIGNMENTS)}")
     known = range(MICROPHONES)
     if kept is not None and (not kept or len(set(kept)) < len(kept) or not set(kept) <= set(known)):
         raise bad_input("tfrecord", "microphones", kept, f"distinct channels from 0 to {known[-1]}, at least one")
@@ -168,7 +168,7 @@ class TfrecordSource:
         try:
             self._copy(archive, frames, frames, notes, watch=self.evened)
         except _SeenBeforeError:
-            hashes = [one for second in self._seconds() for one in _hashes(second)]
+            hashes = [one for _, second in self._seconds() for one in _hashes(second)]
             length = source_length(hashes)
             if length < frames:
                 notes = [*notes, LOOPED]
@@ -178,9 +178,9 @@ class TfrecordSource:
 
     def _copy(self, archive: Path, frames: int, frames_read: int, notes: list[str], watch: bool) -> None:
         """Writes the first frames; stops if the very first comes again and somebody watches for it."""
-        provenance = {
+        imported = {
             "importer": "tfrecord",
-            "source": self.folder.name,
+            "folder": self.folder.name,
             "files": len(self.folder.files),
             "frames_dropped": frames_read - frames,
         }
@@ -192,12 +192,12 @@ class TfrecordSource:
             scenario=self.folder.scenario,
             subject=self.folder.subject,
             columns=self.folder.columns,
-            provenance=provenance,
+            provenance={"imported": imported},
         ) as writer:
             for note in notes:
                 writer.note(note)
             copier, first, times_seen, left = None, b"", 0, frames
-            for second in self._seconds():
+            for path, second in self._seconds():
                 if watch:
                     hashes = _hashes(second)
                     first = first or hashes[0]
@@ -205,13 +205,13 @@ class TfrecordSource:
                     if times_seen > 1:
                         raise _SeenBeforeError
                 copier = copier or _Copier(writer, self, second, frames)
-                copier.append({name: steps[:left] for name, steps in second.items()})
+                copier.append(path, {name: steps[:left] for name, steps in second.items()})
                 left -= FRAMES_PER_SECOND
                 if left <= 0:
                     break
 
-    def _seconds(self) -> Iterator[Second]:
-        """What the files hold, in order."""
+    def _seconds(self) -> Iterator[tuple[Path, Second]]:
+        """The files and what they hold, in order."""
         shapes_before: dict[str, tuple[int, ...]] = {}
         for name in self.folder.files:
             path = self.path / name
@@ -221,7 +221,7 @@ class TfrecordSource:
                 expected = f"{_listed(shapes_before)}, as in the files before"
                 raise bad_input(path, "what it holds", _listed(shapes), expected)
             shapes_before = shapes
-            yield second
+            yield path, second
 
 
 def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
@@ -270,7 +270,11 @@ def _frames(path: Path, example: SequenceExample, stream: _Stream) -> list[np.nd
         if len(step) != whole:
             expected = f"{whole}, those of {shape_text(shape)} values"
             raise bad_input(path, f"bytes of frame {number} in {stream.steps}", len(step), expected)
-    return [np.frombuffer(step, stream.dtype).reshape(shape) for step in steps]
+    frames = [np.frombuffer(step, stream.dtype).reshape(shape) for step in steps]
+    for number, frame in enumerate(frames):
+        if frame.dtype.kind == "f" and not np.isfinite(frame).all():
+            raise bad_input(path, f"frame {number} in {stream.steps}", "not finite", "finite values")
+    return frames
 
 
 def _number(path: Path, example: SequenceExample, name: str) -> int:
@@ -318,21 +322,22 @@ class _Copier:
         if "video" in first:
             self._video = writer.video()
 
-    def append(self, second: Second) -> None:
-        """The next frames of every stream."""
+    def append(self, path: Path, second: Second) -> None:
+        """The next frames of every stream, and the file that holds them."""
         if "audio" in second:
             kept = list(self._kept)
             self._audio.append_columns(np.concatenate([frame[kept] for frame in second["audio"]], axis=1))
         if "image" in second:
-            images = np.stack([self._mended(image) for image in second["image"]])
+            images = np.stack([self._mended(path, image) for image in second["image"]])
             self._image.append(images[:, ::-1, ::-1] if self._source.options.flip else images)
         for bgr in second.get("video", []):
             self._video.append(bgr[..., ::-1], self._source.options.jpeg_quality)
 
-    def _mended(self, image: np.ndarray) -> np.ndarray:
+    def _mended(self, path: Path, image: np.ndarray) -> np.ndarray:
         short = _without_padding(image) if self._source.evened else image
         if short.shape == image.shape:
             return image
-        mended = self._source.options.short_maps
-        self._writer.note(f"maps of {shape_text(short.shape)} {MENDED[mended]} {shape_text(SHAPE)}")
-        return image if mended == "pad-front" else align_map(short, mended, self._source.path)
+        aligned = align_map(short, self._source.options.short_maps, path)
+        mended = MENDED[self._source.options.short_maps]
+        self._writer.note(f"maps of {shape_text(short.shape)} {mended} {shape_text(SHAPE)}")
+        return aligned

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acoustill.archive.importers.acivw_lists import published_list
-from acoustill.archive.importers.avia_names import ACIVW_CLASSES, ACTIONS, SCENARIOS, acivw_id, avia_id
-from acoustill.archive.importers.numbered import numbered_files, numbered_folders, sub_folders
+from acoustill.archive.importers.avia_names import ACIVW_CLASSES, ACTIONS, LAST_SUBJECT, SCENARIOS, acivw_id, avia_id
+from acoustill.archive.importers.numbered import name_below, numbered_files, numbered_folders, sub_folders
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.jobs import SetAside
 
@@ -67,7 +67,7 @@ class Layout:
 def _avia(name: str, files: tuple[str, ...], numbers: tuple[int, ...]) -> TfrecordFolder:
     location, subject, action = numbers[0], numbers[1], numbers[2] - 1  # the files count actions from 0, as we do
     _check(name, "location", location, 1, len(SCENARIOS))
-    _check(name, "subject", subject, 1, 99)
+    _check(name, "subject", subject, 1, LAST_SUBJECT)
     _check(name, "action", numbers[2], 1, len(ACTIONS))
     return TfrecordFolder(
         name,
@@ -128,19 +128,19 @@ def find_recordings(root: Path) -> tuple[Layout, list[TfrecordFolder], tuple[Set
     layout = there[0]
     found, strange = numbered_folders(root, patterns[layout])
     aside = [
-        SetAside(_printable(path.relative_to(root).as_posix()), f"its name is not of the form {layout.example}")
+        SetAside(name_below(root, path), f"its name is not of the form {layout.example}")
         for path in strange
         if path.parent != root  # where lists and statistics lie
     ]
     aside += [
-        SetAside(path.relative_to(root).as_posix(), f"there is nothing in it, expected folders as {layout.example}")
+        SetAside(name_below(root, path), f"there is nothing in it, expected folders as {layout.example}")
         for depth in range(1, len(layout.levels))
         for _, path in numbered_folders(root, patterns[layout][:depth]).found
         if not sub_folders(path)
     ]
     folders: dict[str, TfrecordFolder] = {}
     for numbers, path in found:
-        name = path.relative_to(root).as_posix()
+        name = name_below(root, path)
         try:
             files = numbered_files(path, "Data", (".tfrecord",))
             folder = layout.describe(name, tuple(file.name for file in files), numbers)
@@ -154,8 +154,3 @@ def find_recordings(root: Path) -> tuple[Layout, list[TfrecordFolder], tuple[Set
 
 def _patterns(layout: Layout) -> list[re.Pattern[str]]:
     return [re.compile(rf"{level}_([0-9]{{1,4}})", re.IGNORECASE) for level in layout.levels]
-
-
-def _printable(text: str) -> str:
-    """The text with a question mark for what a folder's name holds that is not UTF-8."""
-    return text.encode(errors="replace").decode()

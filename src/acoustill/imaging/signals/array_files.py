@@ -53,12 +53,17 @@ class Hdf5Source(SignalSource):
 
     def blocks(self, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
         """See `SignalSource.blocks`."""
+        return self.part(0, self.samples, length)
+
+    def part(self, start: int, stop: int, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+        """See `SignalSource.part`."""
         import h5py
 
+        stop = min(stop, self.samples)
         try:
             with h5py.File(self.path, "r") as file:
-                for start in range(0, self.samples, length):
-                    yield scaled(file["time_data"][start : start + length].T, self._scale)
+                for first in range(start, stop, length):
+                    yield scaled(file["time_data"][first : min(first + length, stop)].T, self._scale)
         except OSError as error:
             raise AcoustillError(f"{self.path}: truncated or broken ({error})") from error
 
@@ -130,10 +135,16 @@ class FrameFolderSource(SignalSource):
 
     def blocks(self, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
         """See `SignalSource.blocks`; blocks hold whole files, so they are as long as asked for or a little less."""
-        at_once = max(1, length // self._frame_samples)
-        for start in range(0, len(self._files), at_once):
-            frames = [self._frame(file) for file in self._files[start : start + at_once]]
-            yield np.concatenate(frames, axis=1)
+        return self.part(0, self.samples, length)
+
+    def part(self, start: int, stop: int, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+        """See `SignalSource.part`; blocks hold whole files, but for the first and the last one."""
+        at_once, stop = max(1, length // self._frame_samples), min(stop, self.samples)
+        after = -(-stop // self._frame_samples)
+        for number in range(start // self._frame_samples, after, at_once):
+            frames = [self._frame(file) for file in self._files[number : min(number + at_once, after)]]
+            first = number * self._frame_samples
+            yield np.concatenate(frames, axis=1)[:, max(0, start - first) : stop - first]
 
     def _frame(self, file: Path) -> np.ndarray:
         array = _map(file)

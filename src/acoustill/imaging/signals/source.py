@@ -43,6 +43,29 @@ class SignalSource(ABC):
             AcoustillError: if the file ends before the length it states.
         """
 
+    def part(self, start: int, stop: int, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+        """The samples from `start` to before `stop`; what comes before is read and dropped where it has to be.
+
+        Args:
+            start: first sample.
+            stop: the one after the last.
+            length: of a block at most.
+
+        Shapes:
+            Yields: (channels, samples) float32.
+
+        Raises:
+            AcoustillError: see `blocks`.
+        """
+        first = 0
+        for block in self.blocks(length):
+            wanted = block[:, max(0, start - first) : max(0, stop - first)]
+            first += block.shape[1]
+            if wanted.shape[1]:
+                yield wanted
+            if first >= stop:
+                return
+
     def read(self) -> np.ndarray:
         """The whole recording.
 
@@ -84,8 +107,13 @@ class ArraySource(SignalSource):
 
     def blocks(self, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
         """See `SignalSource.blocks`."""
-        for start in range(0, self.samples, length):
-            yield scaled(self._signals[:, start : start + length], self._scale)
+        return self.part(0, self.samples, length)
+
+    def part(self, start: int, stop: int, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+        """See `SignalSource.part`."""
+        stop = min(stop, self.samples)
+        for first in range(start, stop, length):
+            yield scaled(self._signals[:, first : min(first + length, stop)], self._scale)
 
 
 class ChannelSource(SignalSource):

@@ -1,0 +1,50 @@
+"""Excerpts of one recording are never on two sides."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from acoustill.archive import Archive, Protocol, refuse_overlap, split_archive
+from acoustill.errors import AcoustillError
+from acoustill.files import write_json_lines
+from small_archives import small_archive
+
+
+def excerpts(path: Path) -> Archive:
+    """Of twelve recordings, five excerpts each, and unlabelled ones of each too."""
+    archive = small_archive(path)
+    usual = archive.entries["r000"].model_dump(mode="json")
+    lines = [
+        usual
+        | {"id": f"{take:02d}-{part}", "content": f"{take * 10 + part:064x}", "origin": f"take {take}"}
+        | {"label": None if part == 5 else ("clap", "knock")[take % 2], "subject": None}
+        for take in range(12)
+        for part in range(6)
+    ]
+    write_json_lines(path / "manifest.jsonl", lines)
+    return Archive(path)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_excerpts_of_one_recording_are_on_one_side(seed: int, tmp_path: Path) -> None:
+    archive = excerpts(tmp_path / "archive")
+    split = split_archive(archive, Protocol(name="recordings", seed=seed))
+    sides: dict[str | None, set[str]] = defaultdict(set)
+    for side in ("train", "validation", "test"):
+        for recording in getattr(split, side):
+            sides[archive.entries[recording].origin].add(side)
+    assert len(sides) == 12
+    assert all(len(of_one) == 1 for of_one in sides.values())
+    held = {archive.entries[i].origin for i in (*split.validation, *split.test)}
+    assert not held & {archive.entries[i].origin for i in split.unlabelled}
+    assert split.unlabelled
+
+
+def test_sets_that_share_an_origin_are_refused(tmp_path: Path) -> None:
+    archive = excerpts(tmp_path / "archive")
+    with pytest.raises(AcoustillError, match=r"00-1 of training and 00-2 of test were cut from one recording, take 0"):
+        refuse_overlap(archive, training=["00-1", "01-0"], test=["02-0", "00-2"])
+    refuse_overlap(archive, training=["00-1", "00-2"], test=["01-0"])
