@@ -3,11 +3,12 @@
 from acoustill.archive.archive import Archive, ImageHeader
 from acoustill.archive.clips import Clip, read_clip, regular_clips
 from acoustill.archive.entry import Entry
+from acoustill.archive.making import create_archive, finish_archive
 from acoustill.archive.protocols import Protocol, split_archive
 from acoustill.archive.recording import Recording
 from acoustill.archive.splits import Split, refuse_overlap
 from acoustill.archive.validation import Problem, validate_archive
-from acoustill.archive.writer import RecordingWriter, create_archive, finish_archive, write_recording, writing_recording
+from acoustill.archive.writer import RecordingWriter, write_recording, writing_recording
 
 __all__ = [
     "Archive",

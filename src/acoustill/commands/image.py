@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from acoustill.archive.archive import ImageHeader
+from acoustill.archive.making import create_archive, finish_archive
 from acoustill.archive.recording import Recording
 from acoustill.archive.recording_ids import recording_ids
-from acoustill.archive.writer import create_archive, finish_archive
 from acoustill.commands.arguments import band_of, bar, naming, positive_decibels, refuse_overwriting
 from acoustill.commands.image_outputs import Output, nothing, npy_output, npz_output, recording_output, video_output
 from acoustill.commands.setting import Setting

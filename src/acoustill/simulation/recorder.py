@@ -12,7 +12,8 @@ import numpy as np
 import soxr
 
 from acoustill.archive.archive import ImageHeader, read_header, read_image_header
-from acoustill.archive.writer import create_archive, finish_archive, write_recording
+from acoustill.archive.making import create_archive, finish_archive
+from acoustill.archive.writer import write_recording
 from acoustill.errors import AcoustillError
 from acoustill.files import json_hash, only_writer
 from acoustill.imaging.grid import camera_grid

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from acoustill.archive.archive import Archive, ImageHeader
+from acoustill.archive.making import create_archive, finish_archive
 from acoustill.archive.recording import Recording
-from acoustill.archive.writer import create_archive, finish_archive
 from acoustill.errors import AcoustillError
 from acoustill.files import only_writer
 from acoustill.jobs import SetAside, run_jobs
