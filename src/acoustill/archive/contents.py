@@ -14,7 +14,7 @@ import numpy as np
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.entry import STREAMS, Entry, Sidecar, StreamFile
-from acoustill.archive.protocols import _column_text
+from acoustill.archive.protocols import column_text
 from acoustill.errors import AcoustillError
 from acoustill.files import read_json_lines
 from acoustill.jobs import SetAside
@@ -264,7 +264,7 @@ def _columns(entries: Sequence[Entry]) -> dict[str, ColumnContents]:
     values: dict[str, Counter[str]] = {}
     for entry in entries:
         for name in entry.columns:
-            if (text := _column_text(entry, name)) is not None:
+            if (text := column_text(entry, name)) is not None:
                 values.setdefault(name, Counter())[text] += 1
     return {
         name: ColumnContents(

@@ -251,7 +251,7 @@ def _by_scenario_and_subject(archive: Archive, labelled: list[Entry], protocol: 
 def _by_column(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
     column = protocol.column
     remedy = f"give some recordings of it another value in column {column!r}, or add recordings of it"
-    values = {text for entry in labelled if (text := _column_text(entry, column)) is not None}
+    values = {text for entry in labelled if (text := column_text(entry, column)) is not None}
     if any(value.lower() in SIDE_NAMES for value in values):
         if foreign := sorted(value for value in values if value.lower() not in SIDE_NAMES):
             expected = f"folds alone, or sides alone ({', '.join(SIDE_NAMES)})"
@@ -259,10 +259,10 @@ def _by_column(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _
         _check_fold(archive, protocol, 1)
 
         def named_side(entry: Entry, _: int) -> str:
-            return SIDE_NAMES.get((_column_text(entry, column) or "").lower(), "unused")
+            return SIDE_NAMES.get((column_text(entry, column) or "").lower(), "unused")
 
         return _Dealing(1, named_side, remedy)
-    names = _values(archive, labelled, column, lambda entry: _column_text(entry, column))
+    names = _values(archive, labelled, column, lambda entry: column_text(entry, column))
     folds = sorted(names, key=lambda value: (int(value) if value.isdecimal() else math.inf, value))
     if len(folds) < 3:
         raise bad_input(archive.path, f"number of folds in column {column!r}", len(folds), "at least 3")
@@ -270,13 +270,13 @@ def _by_column(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _
     numbers = {value: number for number, value in enumerate(folds)}
 
     def side_of(entry: Entry, fold: int) -> str:
-        number = numbers.get(_column_text(entry, column) or "")
+        number = numbers.get(column_text(entry, column) or "")
         return "unused" if number is None else _side_of_fold(number, fold, len(folds))
 
     return _Dealing(len(folds), side_of, remedy)
 
 
-def _column_text(entry: Entry, column: str) -> str | None:
+def column_text(entry: Entry, column: str) -> str | None:
     """The value of a column as text, whole numbers in one way only; None if there is none."""
     value = entry.columns.get(column)
     if isinstance(value, float) and value.is_integer():

@@ -18,7 +18,7 @@ from acoustill.imaging.beam import BeamStream
 from acoustill.imaging.grid import Grid, camera_grid
 from acoustill.imaging.imager import Imager
 from acoustill.imaging.signals.opening import checked_blocks, open_signals
-from acoustill.imaging.signals.source import ArraySource, SignalSource
+from acoustill.imaging.signals.source import BLOCK_SAMPLES, SignalSource
 from acoustill.imaging.specification import BEAMFORMERS, ImageSpecification
 from acoustill.rig.camera import Camera
 from acoustill.rig.file import load_rig
@@ -71,6 +71,20 @@ class Take:
         return checked_blocks(self.all_channels(), self.rig, BLOCK_FRAMES * self.rig.samples_per_frame)
 
 
+class _KeptSource(SignalSource):
+    """All channels of a recording of an archive, in the unit that the archive states."""
+
+    def __init__(self, recording: Recording, rate: int) -> None:
+        self.path, self.rate, self.scaling = recording.file("audio"), rate, None
+        self.channels, self.samples = recording.audio.shape
+        self._recording = recording
+
+    def blocks(self, length: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
+        """See `SignalSource.blocks`."""
+        for start in range(0, self.samples, length):
+            yield self._recording.signals(start, start + length)
+
+
 def open_take(command: str, path: Path, recording: str | None, rig: str | None, sample_rate: int | None = None) -> Take:
     """The take that the arguments of a command name.
 
@@ -102,7 +116,7 @@ def open_take(command: str, path: Path, recording: str | None, rig: str | None, 
     kept = archive[recording]
     stated = kept.sidecar.files.get("audio")
     whole = stated is not None and stated.microphones == tuple(range(archive.rig.channels))
-    signals = ArraySource(kept.file("audio"), kept.audio, archive.rig.sample_rate) if whole else None
+    signals = _KeptSource(kept, archive.rig.sample_rate) if whole else None
     return Take(f"{path}: recording {recording}", archive.rig, signals, kept, archive)
 
 
