@@ -184,7 +184,7 @@ def tfrecord(
 
 @import_app.command()
 def rig(
-    table: Annotated[Path, typer.Argument(help="A CSV file, a line a recording; its columns stand above.", show_default=False)],
+    table: Annotated[Path, typer.Argument(help="A CSV file with a line a recording.", show_default=False)],
     out: Out,
     array: Annotated[str, typer.Option("--rig", help="A rig file, or a preset: dualcam, uma16.", show_default=False)],
     microphones: Microphones = None,
