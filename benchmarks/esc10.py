@@ -1,6 +1,6 @@
 """The main job on real sounds: ESC-10 in front of a simulated rig, official folds.
 
-    acoustill simulate archives/esc10 --seconds 5 --sounds DIR --unlabelled 160 --jobs 2
+    acoustill simulate sounds DIR archives/esc10 --seconds 5 --unlabelled 160 --jobs 2
     python benchmarks/esc10.py archives/esc10 --out runs/esc10
 
 trains, for each fold, the teacher, the student on labels alone, the distilled student and its controls, and

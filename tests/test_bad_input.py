@@ -135,18 +135,53 @@ def test_a_sound_archive_ends_with_status_0(command: Command, place: Path) -> No
     ("arguments", "says"),
     [
         (["--preset", "huge"], "--preset is 'huge', expected one of .*tiny"),
-        (["--scenarios", "cellar"], "'cellar'.*expected"),
+        (["--scenarios", "cellar"], "'cellar', expected one of anechoic, office, outdoor, or place-NUMBER"),
         (["--rig", "kinect"], "kinect: no such rig file"),
+        (["--rig", "uma16", "--microphones", "17"], "cannot keep 17 of 16 working microphones"),
         (["--sounds", "nowhere"], "nowhere"),
+        (["--layout", "folders"], "--layout is 'folders', expected archive or avia"),
+        (["--layout", "avia", "--unlabelled", "3"], "no place for --unlabelled recordings"),
+        (["--layout", "avia", "--microphones", "4"], "always holds all microphones; leave --microphones out"),
+        (["--layout", "avia", "--all-microphones"], "always holds all microphones; leave --all-microphones out"),
+        (["--scenarios", "office, outdoor,office "], "scenario 'office' stands there twice"),
+        (["--seconds", "nan"], "seconds is nan, expected from 0.5 to 3600"),
+        (["--seconds", "inf"], "seconds is inf, expected from 0.5 to 3600"),
+        (["--seconds", "1e6"], r"seconds is 1e\+06, expected"),
+        (["--seed", "4294967296"], "seed is 4294967296, expected a number from 0 to 4294967295"),
+        (["--layout", "avia", "--scenarios", "place-1"], "scenario is 'place-1', expected one of AVIA's"),
     ],
 )
 def test_arguments_of_simulate(arguments: list[str], says: str, command: Command, place: Path) -> None:
-    refuses(command, place, "simulate", place / "archive", *arguments, says=says)
+    refuses(command, place, "simulate", "avia-sim", place / "archive", *arguments, says=says)
+
+
+def test_simulate_as_it_was(command: Command, place: Path) -> None:
+    """Once, the folder came at once."""
+    says = "'archives/tiny', expected avia-sim or sounds, then the folder"
+    refuses(command, place, "simulate", "archives/tiny", "--preset", "tiny", says=says)
+
+
+def test_simulating_with_too_few_clips(command: Command, place: Path) -> None:
+    (place / "clips" / "clapping").mkdir(parents=True)
+    sound(place / "clips" / "clapping" / "one.wav", channels=1)
+    says = "clips of clapping: number of originals is 1, expected one for each of 6 subjects"
+    refuses(command, place, "simulate", "avia-sim", place / "archive", "--sounds", place / "clips", says=says)
+
+
+def test_playing_sounds_that_are_not_there(command: Command, place: Path) -> None:
+    refuses(command, place, "simulate", "sounds", place / "nowhere", place / "archive", says="nowhere")
+
+
+def test_simulating_where_no_folder_can_be(command: Command, place: Path) -> None:
+    (place / "thesis.txt").write_text("years of work")
+    refuses(command, place, "simulate", "avia-sim", place / "thesis.txt", says=r"thesis\.txt: OUT is a file")
+    says = r"x: the folder cannot be made \(Not a directory\)"
+    refuses(command, place, "simulate", "avia-sim", place / "thesis.txt/x", "--layout", "avia", says=says)
 
 
 def test_simulating_over_something_else(command: Command, place: Path) -> None:
     (place / "thesis.txt").write_text("years of work")
-    refuses(command, place, "simulate", place, says=r"not an archive \(it has no archive.json\)")
+    refuses(command, place, "simulate", "avia-sim", place, says=r"not an archive \(it has no archive.json\)")
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ def test_signals_end_a_command_and_leave_nothing(
     monkeypatch.setattr("acoustill.commands.image.image_recordings", work)
     monkeypatch.setattr("acoustill.simulation.simulate_archive", work)
     before = signal.getsignal(number)
-    arguments = [place / "take.wav"] if verb == "image" else [place / "archive"]
+    arguments = [place / "take.wav"] if verb == "image" else ["avia-sim", place / "archive"]
     ended = command(verb, *arguments, "--rig", "uma16")
     says = {"image": "interrupted", "simulate": "interrupted; the same command goes on where it stopped"}[verb]
     assert (ended.status, ended.err.strip()) == (status, f"acoustill: {says}")

@@ -6,14 +6,17 @@ import sys
 import pytest
 
 from acoustill.cli import app
+from acoustill.cli.exporting import export_app
 from acoustill.cli.importing import import_app
+from acoustill.cli.simulating import simulate_app
 from acoustill.version import __version__
 
 COMMANDS = [
-    "simulate", "validate", "info", "image", "map", "overlay", "listen", "calibrate", "train", "distill", "evaluate",
+    "validate", "info", "image", "map", "overlay", "listen", "calibrate", "train", "distill", "evaluate",
     "report", "demo",
 ]  # fmt: skip
 IMPORTERS = ["avia", "acivw", "tfrecord", "rig", "sounds"]
+GROUPS = ["simulate avia-sim", "simulate sounds", "export avia", *(f"import {one}" for one in IMPORTERS)]
 
 
 def test_version_needs_no_heavy_import() -> None:
@@ -38,10 +41,16 @@ def test_help_teaches_the_workflow(command) -> None:
     assert places == sorted(places)
     registered = {one.name or one.callback.__name__ for one in app.registered_commands}
     assert registered == set(COMMANDS)
-    assert {one.callback.__name__ for one in import_app.registered_commands} == set(IMPORTERS)
+    groups = {"simulate": simulate_app, "export": export_app, "import": import_app}
+    below = {
+        f"{name} {one.name or one.callback.__name__}"
+        for name, group in groups.items()
+        for one in group.registered_commands
+    }
+    assert below == set(GROUPS)
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "import", *(f"import {one}" for one in IMPORTERS)])
+@pytest.mark.parametrize("name", [*COMMANDS, "import", "export", "simulate", *GROUPS])
 def test_every_command_has_help(name: str, command) -> None:
     ended = command(*name.split(), "--help")
     assert ended.status == 0

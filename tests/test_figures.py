@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
-from benchmarks import archive, imaging, interruption
+from benchmarks import archive, avia_sim, difficulty, imaging, interruption, probes, simulation
 from benchmarks.esc10 import lines
+from benchmarks.pages import block
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,3 +60,31 @@ def test_ratios_of_archives_follow_from_the_times() -> None:
     again = archive.with_ratios({name: {"ms_per_crop": row["ms_per_crop"]} for name, row in rows.items()})
     for name, row in rows.items():
         assert again[name] == pytest.approx(row)
+
+
+@pytest.mark.parametrize(
+    ("name", "printed", "benchmark"),
+    [("avia-sim", "facts", avia_sim), ("difficulty", "difficulty", difficulty), ("simulation", "speed", simulation)],
+)
+def test_figures_of_avia_sim_are_those_of_the_results(name: str, printed: str, benchmark: ModuleType) -> None:
+    figures = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
+    assert block((ROOT / "docs/avia-sim.md").read_text(), printed) == benchmark.lines(figures)
+
+
+def test_difficulty_follows_from_the_kept_rows() -> None:
+    figures = json.loads((ROOT / "benchmarks/results/difficulty.json").read_text())
+    hearnet = figures["hearnet"]
+    assert difficulty.judged_runs(hearnet["runs"]) == {name: hearnet[name] for name in hearnet if name != "runs"}
+    ids, labels, subjects = zip(*figures["probes"]["recordings"], strict=True)
+    recordings = probes.Recordings(ids, labels, subjects, tuple(figures["probes"]["scenarios"]))
+    for row in figures["probes"]["rows"]:
+        right = np.array(row["predicted"]) == recordings.numbers[:, None]
+        assert round(float(right.mean()), 4) == row["value"]
+
+
+def test_every_picture_and_sound_of_avia_sim_is_there_and_shown() -> None:
+    page = (ROOT / "docs/avia-sim.md").read_text()
+    media = ROOT / "docs/media/avia-sim"
+    linked = set(re.findall(r"media/avia-sim/([a-z0-9-]+\.(?:jpg|ogg))", page))
+    assert linked == {file.name for file in media.iterdir()}
+    assert sum(file.stat().st_size for file in media.iterdir()) < 3_000_000

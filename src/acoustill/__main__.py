@@ -7,9 +7,9 @@ import sys
 from types import FrameType
 from typing import Any
 
-EXTRAS = {"lightning": "train", "pyroomacoustics": "sim", "matplotlib": "viz", "jinja2": "viz"}
+EXTRAS = {"lightning": "train", "matplotlib": "viz", "jinja2": "viz"}
 INTERRUPTED, TERMINATED = 130, 143
-RESUMING = ("simulate", "import", "train", "distill", "evaluate", "demo")
+RESUMING = ("simulate", "import", "export", "train", "distill", "evaluate", "demo")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from acoustill.learning.configuration import load_experiment
 from acoustill.learning.training import train
 from acoustill.rig.presets import preset
 from acoustill.rig.rig import Rig
-from acoustill.simulation.plan import PRESETS, Plan, plan_actions
+from acoustill.simulation.plan import PRESETS, Plan, plan_avia_sim
 from acoustill.simulation.recorder import simulate_archive
 from acoustill.version import __version__
 
@@ -70,7 +70,7 @@ def run_demo(
 
     started = time.perf_counter()
     archive = out / "archive"
-    takes = plan_actions(plan or PRESETS["tiny"], seed, unlabelled)
+    takes = plan_avia_sim(plan or PRESETS["tiny"], seed, unlabelled)
     rig = rig or preset("dualcam")
     console.print(
         f"[bold]1 of 4[/] simulating {len(takes)} takes of {takes[0].seconds:g} s, {rig.channels} microphones"

@@ -1,6 +1,18 @@
 """Recordings of a rig that were never made: rooms, sources, noise, video."""
 
-from acoustill.simulation.plan import PRESETS, Plan, Take, plan_actions, plan_sounds
+from acoustill.simulation.avia_folders import simulate_avia_folders
+from acoustill.simulation.clips import find_clips
+from acoustill.simulation.plan import PRESETS, Plan, Take, plan_avia_sim, plan_sounds
 from acoustill.simulation.recorder import simulate_archive, simulate_take
 
-__all__ = ["PRESETS", "Plan", "Take", "plan_actions", "plan_sounds", "simulate_archive", "simulate_take"]
+__all__ = [
+    "PRESETS",
+    "Plan",
+    "Take",
+    "find_clips",
+    "plan_avia_sim",
+    "plan_sounds",
+    "simulate_archive",
+    "simulate_avia_folders",
+    "simulate_take",
+]

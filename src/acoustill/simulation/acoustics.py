@@ -12,6 +12,9 @@ import torch
 from scipy.fft import next_fast_len
 
 from acoustill.rig.rig import SPEED_OF_SOUND
+from acoustill.simulation.image_sources import HIGH_PASS_HZ, Images, ground_images, image_responses, room_images
+from acoustill.simulation.moving import MovingSource
+from acoustill.simulation.reverberation import absorption_for, reach_m
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Place:
     Attributes:
         kind: `free` (no reflections), `ground` (one reflecting floor) or `room` (a rectangular room).
         size_m: of the room along X, Y, Z.
-        rt60_s: reverberation time of the room; decides the absorption by Sabine's formula.
+        rt60_s: reverberation time of the room (T20 of ISO 3382-2); decides the absorption of its walls.
         rig_position_m: origin of the rig.
         rig_yaw_rad: where the rig looks, from X towards Y.
         ground_absorption: energy absorption of the floor of a `ground` place.
@@ -63,10 +66,11 @@ def impulse_responses(
     sample_rate: int,
     speed_of_sound: float = SPEED_OF_SOUND,
 ) -> np.ndarray:
-    """Room impulse responses by the image source method (Allen and Berkley 1979), from pyroomacoustics.
+    """Impulse responses by the image-source method.
 
-    A source's signal is its pressure at 1 m in free field. The latency of the fractional delay filters is
-    taken out: sound arrives at distance / speed of sound.
+    A source's signal is its pressure at 1 m in free field; sound arrives at distance / speed of sound. Rooms are
+    as reverberant as asked for (see `reverberation.absorption_for`), and their responses lose what lies below
+    30 Hz; in every kind of place, responses fade out between 0.9 and 1 of half the sample rate.
 
     Args:
         place: walls and floor.
@@ -79,48 +83,33 @@ def impulse_responses(
         microphones_m: (M, 3).
         source_m: (3,).
         Output: (M, taps) float32.
-    """
-    import pyroomacoustics
 
+    Raises:
+        AcoustillError: if no walls give the room its reverberation time.
+    """
+    images = _images(place, source_m, microphones_m, speed_of_sound)
+    absorption = _absorption(place, sample_rate, speed_of_sound)
+    return image_responses(images, absorption, microphones_m, sample_rate, speed_of_sound, _high_pass_hz(place))
+
+
+def _images(place: Place, source_m: np.ndarray, microphones_m: np.ndarray, speed_of_sound: float) -> Images:
+    if place.kind == "free":
+        return Images(np.asarray(source_m, np.float64)[None], np.array([0]))
+    if place.kind == "ground":
+        return ground_images(source_m)
+    centre = microphones_m.mean(axis=0)
+    reach = float(np.linalg.norm(source_m - centre)) + reach_m(place.rt60_s, speed_of_sound)
+    return room_images(place.size_m, source_m, centre, reach)
+
+
+def _absorption(place: Place, sample_rate: int, speed_of_sound: float) -> float:
     if place.kind == "room":
-        absorption, _ = pyroomacoustics.inverse_sabine(place.rt60_s, place.size_m, c=speed_of_sound)
-        room = pyroomacoustics.ShoeBox(
-            place.size_m,
-            fs=sample_rate,
-            materials=pyroomacoustics.Material(absorption),
-            max_order=_image_order(place, speed_of_sound),
-        )
-    elif place.kind == "ground":
-        absorptions = dict.fromkeys(("east", "west", "north", "south", "ceiling"), 1.0)
-        materials = pyroomacoustics.make_materials(**absorptions, floor=place.ground_absorption)
-        offset = np.array([100.0, 100.0, 0.0])  # far from walls that absorb everything
-        microphones_m, source_m = microphones_m + offset, source_m + offset
-        room = pyroomacoustics.ShoeBox((200.0, 200.0, 100.0), fs=sample_rate, materials=materials, max_order=1)
-    else:
-        room = pyroomacoustics.AnechoicRoom(fs=sample_rate)
-    room.set_sound_speed(speed_of_sound)
-    room.add_source(source_m)
-    room.add_microphone_array(microphones_m.T)
-    room.compute_rir()
-    latency = pyroomacoustics.constants.get("frac_delay_length") // 2
-    farthest = np.linalg.norm(microphones_m - source_m, axis=1).max() / speed_of_sound
-    tail_s = place.rt60_s if place.kind == "room" else 0.05
-    taps = int((farthest + tail_s) * sample_rate) + latency
-    responses = np.zeros((len(microphones_m), taps), np.float32)
-    for channel, (response,) in enumerate(room.rir):
-        kept = response[latency : latency + taps]
-        responses[channel, : len(kept)] = kept  # pyroomacoustics leaves out the 1 / (4 pi)
-    return responses
+        return absorption_for(place.size_m, place.rt60_s, sample_rate, speed_of_sound)
+    return place.ground_absorption
 
 
-def _image_order(place: Place, speed_of_sound: float) -> int:
-    """Reflections that fill the reverberation time: half of those a straight ray would meet in it.
-
-    pyroomacoustics' own suggestion gives longer reverberation than asked for at ten times the cost.
-    """
-    x, y, z = place.size_m
-    mean_free_path_m = 4 * x * y * z / (2 * (x * y + y * z + z * x))
-    return math.ceil(0.5 * place.rt60_s * speed_of_sound / mean_free_path_m) + 1
+def _high_pass_hz(place: Place) -> float:
+    return HIGH_PASS_HZ if place.kind == "room" else 0.0
 
 
 def propagate(sources: Sequence[tuple[np.ndarray, np.ndarray]], samples: int) -> np.ndarray:
@@ -134,47 +123,87 @@ def propagate(sources: Sequence[tuple[np.ndarray, np.ndarray]], samples: int) ->
         Output: (M, samples) float32.
     """
     longest = max(responses.shape[1] for _, responses in sources)
-    length = next_fast_len(samples + longest - 1, real=True)
-    total = None
-    for signal, responses in sources:
-        spectrum = torch.fft.rfft(torch.from_numpy(np.asarray(signal[:samples], np.float32)), n=length)
-        received = torch.fft.rfft(torch.from_numpy(responses), n=length).mul_(spectrum)
-        total = received if total is None else total.add_(received)
-    assert total is not None
-    return torch.fft.irfft(total, n=length)[:, :samples].numpy()
+    length = next_fast_len(4 * longest, real=True)
+    spectra = [torch.fft.rfft(torch.from_numpy(responses), n=length) for _, responses in sources]
+    signals = [_padded(signal, longest - 1, samples + length) for signal, _ in sources]
+    received = torch.empty(len(spectra[0]), samples)
+    advance = length - longest + 1
+    for start in range(0, samples, advance):  # overlap-save: blocks stay in the processor's cache
+        total = torch.zeros_like(spectra[0])
+        for signal, spectrum in zip(signals, spectra, strict=True):
+            total.addcmul_(spectrum, torch.fft.rfft(signal[start : start + length]))
+        end = min(start + advance, samples)
+        received[:, start:end] = torch.fft.irfft(total, n=length)[:, longest - 1 : longest - 1 + end - start]
+    return received.numpy()
 
 
-def plane_waves(
-    signals: np.ndarray,
-    directions: np.ndarray,
-    positions_m: np.ndarray,
+def _padded(signal: np.ndarray, before: int, length: int) -> torch.Tensor:
+    """The signal with silence before and after it, (before + length,) float32."""
+    padded = torch.zeros(before + length)
+    part = torch.from_numpy(np.asarray(signal[: length - before], np.float32))
+    padded[before : before + len(part)] = part
+    return padded
+
+
+def propagate_moving(
+    place: Place,
+    microphones_m: np.ndarray,
+    trajectory_m: np.ndarray,
+    signal: np.ndarray,
+    samples_per_step: int,
     sample_rate: int,
     speed_of_sound: float = SPEED_OF_SOUND,
 ) -> np.ndarray:
-    """Plane waves of independent signals from many directions: nearly a diffuse field.
+    """What every microphone hears of a source that moves.
+
+    The direct sound and the first reflections (from the floor of a `ground` place, from the six walls of a room)
+    follow the source without steps: each microphone hears what was emitted as long ago as sound has travelled, with the
+    Doppler shift and 1 / distance. Later reflections are those of the mean place of the source and stand still.
+
+    Args:
+        place: walls and floor.
+        microphones_m: in the axes of the place.
+        trajectory_m: where the source is in the middle of each step, in the axes of the place.
+        signal: pressure at 1 m.
+        samples_per_step: length of a step, such as a video frame.
+        sample_rate: in hertz.
+        speed_of_sound: in metres per second.
 
     Shapes:
-        signals: (waves, samples).
-        directions: (waves, 3), unit vectors towards the sources.
-        positions_m: (M, 3), in the same axes.
+        microphones_m: (M, 3).
+        trajectory_m: (steps, 3).
+        signal: (samples,), at most steps * samples_per_step.
         Output: (M, samples) float32.
+
+    Raises:
+        AcoustillError: if no walls give the room its reverberation time.
     """
-    samples = signals.shape[1]
-    length = next_fast_len(samples, real=True)
-    spectra = torch.fft.rfft(torch.from_numpy(np.asarray(signals, np.float32)), n=length)
-    total = torch.zeros(len(positions_m), spectra.shape[1], dtype=torch.complex64)
-    for spectrum, direction in zip(spectra, directions, strict=True):
-        advance_s = positions_m @ direction / speed_of_sound
-        total.addcmul_(_phase_ramps(advance_s, spectra.shape[1], sample_rate / length), spectrum[None])
-    return torch.fft.irfft(total, n=length)[:, :samples].numpy()
+    mean = trajectory_m.mean(axis=0)
+    if np.ptp(trajectory_m, axis=0).max() == 0:
+        responses = impulse_responses(place, microphones_m, trajectory_m[0], sample_rate, speed_of_sound)
+        return propagate([(signal, responses)], len(signal))
+    absorption, high_pass_hz = _absorption(place, sample_rate, speed_of_sound), _high_pass_hz(place)
+    images = _images(place, mean, microphones_m, speed_of_sound)
+    late = images.select(images.reflections > 1)
+    if len(late.reflections):
+        responses = image_responses(late, absorption, microphones_m, sample_rate, speed_of_sound, high_pass_hz)
+        heard = torch.from_numpy(propagate([(signal, responses)], len(signal)))
+    else:
+        heard = torch.zeros(len(microphones_m), len(signal))
+    source = MovingSource(signal, trajectory_m, samples_per_step, sample_rate, speed_of_sound, high_pass_hz)
+    for signs, offsets_m in _first_mirrors(place):
+        gain = 1.0 if min(signs) > 0 else math.sqrt(1 - absorption)
+        source.hear(microphones_m, np.array(signs), np.array(offsets_m), gain, heard)
+    return heard.numpy()
 
 
-def _phase_ramps(advance_s: np.ndarray, bins: int, step_hz: float) -> torch.Tensor:
-    """exp(2 pi j k step_hz advance_s) for k < bins, as an outer product of coarse and fine steps."""
-    fine = 256
-    coarse = -(-bins // fine)
-    turns = advance_s[:, None] * step_hz
-    low = np.exp(2j * np.pi * turns * np.arange(fine)).astype(np.complex64)
-    high = np.exp(2j * np.pi * np.remainder(turns * fine * np.arange(coarse), 1.0)).astype(np.complex64)
-    ramps = torch.from_numpy(high)[:, :, None] * torch.from_numpy(low)[:, None, :]
-    return ramps.flatten(1)[:, :bins]
+def _first_mirrors(place: Place) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Signs and offsets that put a source into its own place and into those of its first images."""
+    found: list[tuple[tuple[float, ...], tuple[float, ...]]] = [((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))]
+    if place.kind == "ground":
+        found.append(((1.0, 1.0, -1.0), (0.0, 0.0, 0.0)))
+    if place.kind == "room":
+        for axis, size in enumerate(place.size_m):
+            signs = tuple(-1.0 if i == axis else 1.0 for i in range(3))
+            found += [(signs, (0.0, 0.0, 0.0)), (signs, tuple(2 * size if i == axis else 0.0 for i in range(3)))]
+    return found

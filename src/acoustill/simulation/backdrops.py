@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from acoustill.errors import AcoustillError
-from acoustill.simulation.drawing import Frame, box, capsule
+from acoustill.simulation.drawing import Frame, Shape, box, capsule, paint
 
 _Image = NDArray[np.floating]
 
@@ -19,27 +19,32 @@ HEADROOM = 16
 
 @dataclass(frozen=True)
 class Backdrop:
-    """A place and its light.
+    """A place, its light and how the camera looks at it.
 
     Attributes:
         kind: "anechoic", "office" or "outdoor".
         light: brightness, 1 is a well lit room.
         tint: colour of the light, factors on red, green and blue.
-        seed: of the place's layout and colours.
+        layout: seed of what stands where in which colour.
+        zoom: factor on the size of everything, at least 1.
+        shift: which part of what no longer fits is seen, (across, down), each from 0 to 1.
     """
 
     kind: str
     light: float
     tint: tuple[float, float, float]
-    seed: int
+    layout: int
+    zoom: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
 
 
-def draw_backdrop(kind: str, rng: np.random.Generator) -> Backdrop:
-    """Draws a place of a kind, and its light.
+def draw_backdrop(kind: str, name: str, rng: np.random.Generator) -> Backdrop:
+    """Draws a take's view of a place: what is where depends on the place's name alone.
 
     Args:
         kind: "anechoic", "office" or "outdoor".
-        rng: the only source of chance.
+        name: of the place; all its takes show the same one.
+        rng: light, tint and the camera's view, which differ from take to take.
 
     Returns:
         The backdrop.
@@ -49,17 +54,20 @@ def draw_backdrop(kind: str, rng: np.random.Generator) -> Backdrop:
     """
     if kind not in _SCENES:
         raise AcoustillError(f"backdrop {kind!r} is unknown, expected one of {', '.join(_SCENES)}")
+    own = np.random.default_rng(np.frombuffer(f"{kind}/{name}".encode(), np.uint8))
     warmth = rng.uniform(-0.12, 0.12)
     return Backdrop(
         kind=kind,
         light=float(rng.uniform(0.7, 1.1)),
         tint=(1 + warmth, float(1 + rng.uniform(-0.03, 0.03)), 1 - warmth),
-        seed=int(rng.integers(2**31)),
+        layout=int(own.integers(2**31)),
+        zoom=float(rng.uniform(1.04, 1.16)),
+        shift=(float(rng.uniform()), float(rng.uniform())),
     )
 
 
-def paint(backdrop: Backdrop, height: int, width: int) -> Frame:
-    """Draws a backdrop.
+def paint_backdrop(backdrop: Backdrop, height: int, width: int) -> Frame:
+    """Paints a backdrop.
 
     Args:
         backdrop: the place.
@@ -69,9 +77,11 @@ def paint(backdrop: Backdrop, height: int, width: int) -> Frame:
     Returns:
         (height, width, 3) uint8 RGB, at least 16 and at most 239.
     """
-    rng = np.random.default_rng(backdrop.seed)
-    image = _SCENES[backdrop.kind](height, width, rng)
+    rng = np.random.default_rng(backdrop.layout)
     column, row = rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.5)
+    tall, wide = round(height * backdrop.zoom), round(width * backdrop.zoom)
+    left, top = round(backdrop.shift[0] * (wide - width)), round(backdrop.shift[1] * (tall - height))
+    image = _SCENES[backdrop.kind](tall, wide, rng)[top : top + height, left : left + width]
     x = (np.arange(width, dtype=np.float32) + 0.5) / width - np.float32(column)
     y = (np.arange(height, dtype=np.float32) + 0.5) / height - np.float32(row)
     falloff = 1.08 - 0.3 * (x[None, :] ** 2 + y[:, None] ** 2)
@@ -120,38 +130,42 @@ def _anechoic(height: int, width: int, rng: np.random.Generator) -> _Image:
 
 def _office(height: int, width: int, rng: np.random.Generator) -> _Image:
     """A wall with windows or shelves, desks with screens, a floor."""
-    wall = _colour(rng, 130, 205, 0.12)
+    wall = _colour(rng, 130, 205, 0.06)
     image = wall * (1 + 0.03 * _texture(height, width, 5, rng))[..., None]
     frame = np.clip(image, 0, 255).astype(np.uint8)
+
+    def put(shape: Shape) -> None:
+        paint(frame, [shape])
+
     floor = height * rng.uniform(0.72, 0.85)
     carpet = _colour(rng, 60, 130, 0.2)
-    box(frame, np.array([width / 2, (floor + height) / 2]), (width, (height - floor) / 2), carpet)
+    put(box(np.array([width / 2, (floor + height) / 2]), (width, (height - floor) / 2), carpet))
     middle = rng.uniform(0.18, 0.32) * height
     for place in np.arange(rng.uniform(0, 0.3), 1.2, rng.uniform(0.3, 0.5)) * width:
         half = (height * rng.uniform(0.1, 0.17), height * rng.uniform(0.12, 0.18))
         centre = np.array([place, middle])
         if rng.uniform() < 0.6:
-            box(frame, centre, (half[0] + 4, half[1] + 4), wall * 0.6)
-            box(frame, centre, half, _colour(rng, 190, 235, 0.12))
+            put(box(centre, (half[0] + 4, half[1] + 4), wall * 0.6))
+            put(box(centre, half, _colour(rng, 190, 235, 0.12)))
             for row in np.arange(centre[1] - half[1], centre[1] + half[1], max(height / 45, 3)):
-                box(frame, np.array([place, row]), (half[0], 0.8), wall * 0.8, opacity=0.6)
+                put(box(np.array([place, row]), (half[0], 0.8), wall * 0.8, opacity=0.6))
         else:
-            box(frame, centre, half, _colour(rng, 60, 140, 0.3))
+            put(box(centre, half, _colour(rng, 60, 140, 0.3)))
             for row in (-0.6, 0.0, 0.6):
                 for column in np.arange(-0.85, 0.9, 0.17):
                     spot = centre + np.array([column * half[0], row * half[1]])
                     book = (half[0] * 0.07, half[1] * rng.uniform(0.15, 0.26))
-                    box(frame, spot, book, _colour(rng, 50, 190, 0.6))
+                    put(box(spot, book, _colour(rng, 50, 190, 0.6)))
     for place in np.arange(rng.uniform(0, 0.35), 1.2, rng.uniform(0.35, 0.6)) * width:
         top = np.array([place, floor - height * rng.uniform(0.05, 0.12)])
         wood, leg = _colour(rng, 90, 180, 0.25), height * 0.15
         for side in (-0.9, 0.9):
             start = top + np.array([side * leg, 0])
-            capsule(frame, start, start + np.array([0, 0.2 * height]), (2.0, 2.0), wood * 0.5)
-        box(frame, top, (leg, height * 0.012), wood)
+            put(capsule(start, start + np.array([0, 0.2 * height]), (2.0, 2.0), wood * 0.5))
+        put(box(top, (leg, height * 0.012), wood))
         screen = top - np.array([0, height * 0.075])
-        box(frame, screen, (height * 0.075, height * 0.05), np.full(3, 35, np.float32), corner=3)
-        box(frame, screen, (height * 0.068, height * 0.043), _colour(rng, 60, 210, 0.4))
+        put(box(screen, (height * 0.075, height * 0.05), np.full(3, 35, np.float32), corner=3))
+        put(box(screen, (height * 0.068, height * 0.043), _colour(rng, 60, 210, 0.4)))
     return frame.astype(np.float32)
 
 
@@ -162,30 +176,34 @@ def _outdoor(height: int, width: int, rng: np.random.Generator) -> _Image:
     sky = _colour(rng, 130, 190, 0.1) + np.array([-25, 0, 30], np.float32)
     image = sky * (0.9 + 0.35 * row) + rng.uniform(0, 35) * clouds
     frame = np.clip(image, 0, 255).astype(np.uint8)
+
+    def put(shape: Shape) -> None:
+        paint(frame, [shape])
+
     horizon, paving = height * rng.uniform(0.45, 0.62), height * rng.uniform(0.78, 0.9)
     left = -0.05 * width
     while left < width:
         half, tall = height * rng.uniform(0.04, 0.12), height * rng.uniform(0.04, 0.25)
         centre = np.array([left + half, horizon - tall / 2])
         if rng.uniform() < 0.5:
-            box(frame, centre, (half, tall / 2 + 2), _colour(rng, 80, 170, 0.15))
+            put(box(centre, (half, tall / 2 + 2), _colour(rng, 80, 170, 0.15)))
         else:
             green = _colour(rng, 60, 110, 0.15) * np.array([0.8, 1.15, 0.7], np.float32)
-            box(frame, centre, (half, tall / 2), green, corner=0.9 * min(half, tall / 2))
+            put(box(centre, (half, tall / 2), green, corner=0.9 * min(half, tall / 2)))
         left += 2 * half * rng.uniform(0.7, 1.1)
     ground = _colour(rng, 90, 150, 0.15)
-    box(frame, np.array([width / 2, (horizon + height) / 2]), (width, (height - horizon) / 2), ground)
+    put(box(np.array([width / 2, (horizon + height) / 2]), (width, (height - horizon) / 2), ground))
     tiles = _colour(rng, 100, 170, 0.12)
-    box(frame, np.array([width / 2, (paving + height) / 2]), (width, (height - paving) / 2), tiles)
+    put(box(np.array([width / 2, (paving + height) / 2]), (width, (height - paving) / 2), tiles))
     for step in range(1, 5):
         line = np.array([width / 2, paving + (height - paving) * (step / 4) ** 1.6])
-        box(frame, line, (width, 0.8), tiles * 0.75)
+        put(box(line, (width, 0.8), tiles * 0.75))
     steel, top = _colour(rng, 40, 200, 0.1), horizon + height * rng.uniform(-0.02, 0.08)
     spacing = height * rng.uniform(0.04, 0.08)
     for column in np.arange(rng.uniform(0, spacing), width, spacing):
         bar = np.array([column, (top + paving) / 2])
-        box(frame, bar, (max(height / 300, 0.8), (paving - top) / 2), steel)
-    box(frame, np.array([width / 2, top]), (width, height * 0.009), steel * 0.9)
+        put(box(bar, (max(height / 300, 0.8), (paving - top) / 2), steel))
+    put(box(np.array([width / 2, top]), (width, height * 0.009), steel * 0.9))
     return frame.astype(np.float32)
 
 

@@ -1,21 +1,28 @@
-"""People on the simulated stage: their looks, their limbs, and a passer-by."""
+"""People on the simulated stage: their looks, body and limbs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from acoustill.simulation import drawing
-from acoustill.simulation.backdrops import HEADROOM, Backdrop
-from acoustill.simulation.drawing import Colour, Frame, Point
-
-RGB = tuple[float, float, float]
+from acoustill.simulation.canvas import RGB, Canvas, at
+from acoustill.simulation.drawing import Point
 
 _SKINS = ((241, 205, 177), (224, 172, 135), (198, 134, 96), (150, 98, 66), (104, 66, 46))
 _HAIRS = ((28, 22, 20), (72, 46, 30), (128, 84, 48), (196, 160, 96), (150, 148, 146))
 _MOUTH_BELOW_HEAD = 0.066
+
+HEAD_ABOVE_FLOOR = 1.6
+MOUTH_ABOVE_FLOOR = HEAD_ABOVE_FLOOR - _MOUTH_BELOW_HEAD
+"""Metres from the floor to the middle of the head, and to the mouth, of somebody of 1.75 m who stands."""
+
+# Pixels per metre from which on knuckles and the whites of eyes are seen.
+_FINE = 170
+
+CLOSED = (0.021, 0.0025)
+"""Half the width and height of a closed mouth, in metres."""
 
 
 @dataclass(frozen=True)
@@ -76,66 +83,6 @@ def draw_looks(rng: np.random.Generator) -> Looks:
     )
 
 
-def at(x: float, y: float) -> Point:
-    """A place in metres from the acoustic centre, x right and y down."""
-    return np.array([x, y])
-
-
-@dataclass
-class Canvas:
-    """Draws on a frame in metres from the acoustic centre, in the light of the place.
-
-    Attributes:
-        frame: (height, width, 3) uint8 RGB, changed in place.
-        place: (column, row) of the acoustic centre in pixels.
-        scale: pixels per metre.
-        backdrop: gives the light.
-    """
-
-    frame: Frame
-    place: Point
-    scale: float
-    backdrop: Backdrop
-    _light: NDArray[np.float64] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._light = np.array(self.backdrop.tint) * min(self.backdrop.light, 1.05)
-
-    def colour(self, rgb: RGB, shade: float = 1.0) -> Colour:
-        """A thing's colour in the light of the place: (3,) float32."""
-        lit = np.array(rgb) * self._light * shade
-        return np.clip(lit, HEADROOM, 255 - HEADROOM).astype(np.float32)
-
-    def limb(self, start: Point, end: Point, radii: tuple[float, float], rgb: RGB, shade: float = 1.0) -> None:
-        """Draws a capsule; all lengths in metres."""
-        scaled = (radii[0] * self.scale, radii[1] * self.scale)
-        drawing.capsule(self.frame, self._pixel(start), self._pixel(end), scaled, self.colour(rgb, shade))
-
-    def box(
-        self,
-        centre: Point,
-        half: tuple[float, float],
-        rgb: RGB,
-        shade: float = 1.0,
-        angle: float = 0.0,
-        corner: float = 0.0,
-    ) -> None:
-        """Draws a rectangle; all lengths in metres, the angle in radians."""
-        scaled = (half[0] * self.scale, half[1] * self.scale)
-        colour = self.colour(rgb, shade)
-        drawing.box(self.frame, self._pixel(centre), scaled, colour, angle, corner * self.scale)
-
-    def ellipse(
-        self, centre: Point, radii: tuple[float, float], rgb: RGB, shade: float = 1.0, angle: float = 0.0
-    ) -> None:
-        """Draws an ellipse; all lengths in metres, the angle in radians."""
-        scaled = (radii[0] * self.scale, radii[1] * self.scale)
-        drawing.ellipse(self.frame, self._pixel(centre), scaled, self.colour(rgb, shade), angle)
-
-    def _pixel(self, point: Point) -> Point:
-        return self.place + point * self.scale
-
-
 @dataclass(frozen=True)
 class Person:
     """A subject standing with the head somewhere.
@@ -161,6 +108,7 @@ class Person:
         """Draws legs, torso and neck; stride swings the legs apart, in metres."""
         looks, size, head = self.looks, self.size, self.head
         hip, foot = head + at(0, 0.76 * size), head + at(0, 1.56 * size)
+        canvas.ellipse(foot + at(0, 0.05), (0.3 * size, 0.05 * size), (20, 20, 20), opacity=0.3)
         chest, waist = head + at(0, 0.29 * size), hip - at(0, 0.1 * size)
         canvas.limb(chest, waist, (0.165 * size * looks.build, 0.14 * size * looks.build), looks.top, 0.95)
         pelvis = (0.138 * size * looks.build, 0.085 * size)
@@ -179,7 +127,8 @@ class Person:
         canvas.ellipse(head + size * at(0, -0.02), (0.088 * size, 0.108 * size), looks.hair)
         canvas.ellipse(head + size * at(0, 0.012), (0.072 * size, 0.098 * size), looks.skin)
         for side in (-1, 1):
-            canvas.ellipse(head + size * at(0.03 * side, -0.012), (0.011 * size, 0.006 * size), (235, 235, 235))
+            if canvas.scale >= _FINE:
+                canvas.ellipse(head + size * at(0.03 * side, -0.012), (0.011 * size, 0.006 * size), (235, 235, 235))
             canvas.ellipse(head + size * at(0.03 * side, -0.012), (0.006 * size, 0.006 * size), (35, 28, 25))
         canvas.limb(head + size * at(0, 0.0), head + size * at(0, 0.03), (0.006, 0.012), looks.skin, 0.86)
         lips = head + at(0, _MOUTH_BELOW_HEAD * size)
@@ -201,9 +150,40 @@ class Person:
         canvas.limb(shoulder, elbow, (0.055 * size, 0.043 * size), looks.top)
         canvas.limb(elbow, hand, (0.042 * size, 0.03 * size), sleeve, 1.05)
 
+    def draw_hanging_arm(self, canvas: Canvas, side: int, sway: Point) -> None:
+        """Draws an arm that has nothing to do."""
+        hand = self.shoulder(side) + at(0.07 * side, 0.5 * self.size) + sway
+        self.draw_arm(canvas, side, hand)
+        self.draw_fist(canvas, hand)
+
+    def draw_fingers(
+        self, canvas: Canvas, palm: Point, pointing: Point, thumb: int, lengths: Sequence[float], spread: float = 0.1
+    ) -> None:
+        """Draws an open hand.
+
+        Args:
+            canvas: where.
+            palm: middle of the palm.
+            pointing: unit vector along the fingers.
+            thumb: on which side of that the thumb is, 1 for clockwise.
+            lengths: of the four fingers from the thumb on, in metres.
+            spread: angle between neighbouring fingers, in radians.
+        """
+        skin, across = self.looks.skin, thumb * np.array([-pointing[1], pointing[0]])
+        root = palm + 0.01 * across - 0.02 * pointing
+        canvas.limb(root, root + 0.045 * across + 0.035 * pointing, (0.014, 0.01), skin, 0.94)
+        canvas.limb(palm - 0.03 * pointing, palm + 0.01 * pointing, (0.03, 0.037), skin)
+        for index, length in enumerate(lengths):
+            place = 1.5 - index
+            knuckle = palm + 0.025 * pointing + 0.018 * place * across
+            tip = knuckle + length * (pointing + spread * place * across)
+            canvas.limb(knuckle, tip, (0.0105, 0.0085), skin, 0.97 - 0.05 * (index % 2))
+
     def draw_fist(self, canvas: Canvas, hand: Point) -> None:
         """Draws a closed hand."""
         canvas.ellipse(hand, (0.043 * self.size, 0.047 * self.size), self.looks.skin)
+        if canvas.scale < _FINE:
+            return
         for row in (-0.02, 0.0, 0.02):
             canvas.limb(hand + at(-0.02, row), hand + at(0.02, row), (0.004, 0.004), self.looks.skin, 0.8)
 
@@ -211,41 +191,3 @@ class Person:
 def mouth_at_centre(looks: Looks) -> Point:
     """Where the head is so that the mouth is at the acoustic centre."""
     return at(0.0, -_MOUTH_BELOW_HEAD * looks.height / 1.75)
-
-
-class PasserBy:
-    """Somebody who walks through the background during a take.
-
-    Args:
-        shape: (height, width) of the frame.
-        scale: pixels per metre at the subject; the passer-by is farther away.
-        backdrop: gives the light.
-        rng: the only source of chance.
-    """
-
-    def __init__(self, shape: tuple[int, int], scale: float, backdrop: Backdrop, rng: np.random.Generator) -> None:
-        self._looks = draw_looks(rng)
-        self._backdrop = backdrop
-        self._scale = min(scale * rng.uniform(0.5, 0.8), shape[0] / 2.0)
-        feet = shape[0] * rng.uniform(0.85, 1.05)
-        self._row = feet - 1.6 * self._scale * self._looks.height / 1.75
-        self._speed = rng.uniform(0.6, 1.3) * self._scale * rng.choice([-1, 1])
-        self._start, self._width = rng.uniform(0, shape[1]), shape[1]
-        self._span = shape[1] + 1.5 * self._scale
-
-    def draw(self, frame: Frame, time: float) -> tuple[slice, slice]:
-        """Draws the passer-by at a time in seconds; returns the rows and columns that it may have touched."""
-        margin = 0.75 * self._scale
-        column = (self._start + self._speed * time + margin) % self._span - margin
-        canvas = Canvas(frame, at(column, self._row), self._scale, self._backdrop)
-        person = Person(self._looks, at(0, 0.02 * abs(np.sin(6 * time))))
-        stride = 0.22 * float(np.sin(6 * time))
-        person.draw_body(canvas, stride)
-        person.draw_head(canvas, at(0, 0), (0.015, 0.002))
-        for side in (-1, 1):
-            hand = person.shoulder(side) + at(0.05 * side - stride, 0.5)
-            person.draw_arm(canvas, side, hand)
-            person.draw_fist(canvas, hand)
-        left, right = max(int(column - margin) - 3, 0), max(min(int(column + margin) + 3, self._width), 0)
-        top = max(int(self._row - 0.3 * self._scale), 0)
-        return slice(top, frame.shape[0]), slice(left, right)

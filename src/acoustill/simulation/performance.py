@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from acoustill.simulation.synthesis import Array
 
 LONGEST_GAP = 1.7
+QUIETEST_DB, LOUDEST_DB = 52.0, 83.0
+_PACE = 0.2  # of each action of a subject, log, beside the subject's own tempo
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Event:
-    """One clap, blow, click, shake, syllable or note.
+    """One visible motion that sounds: a clap, blow, click, catch, crack, stroke, syllable or note.
 
     Attributes:
         time: when it starts to be heard, in seconds from the start of the take.
@@ -121,12 +123,17 @@ def draw_style(rng: np.random.Generator) -> Style:
     )
 
 
+def draw_level(rng: np.random.Generator) -> float:
+    """Draws the active level of a real clip in decibels, as widely spread as those of synthetic actions."""
+    return float(np.clip(66.5 + 5.6 * rng.standard_normal(), QUIETEST_DB, LOUDEST_DB))
+
+
 def rhythm(part: Part, rate: float, group: tuple[int, int], pause: tuple[float, float], jitter: float) -> Array:
     """Draws when things happen: groups of beats with pauses between, until the take ends.
 
     Args:
         part: the take to fill.
-        rate: beats a second within a group, for a subject of tempo 1.
+        rate: beats a second within a group, for the average subject.
         group: fewest and most beats in a group.
         pause: shortest and longest pause added between groups, in seconds.
         jitter: standard deviation of the log interval for a subject of middling regularity.
@@ -134,7 +141,7 @@ def rhythm(part: Part, rate: float, group: tuple[int, int], pause: tuple[float, 
     Returns:
         (events,) seconds, at least one, no two further apart than `LONGEST_GAP`.
     """
-    rng, period = part.rng, 1 / (rate * part.style.tempo)
+    rng, period = part.rng, 1 / (rate * part.style.tempo * np.exp(part.own.uniform(-_PACE, _PACE)))
     jitter *= 1.3 - part.style.regularity
     times = [float(rng.uniform(0.02, min(0.5, part.seconds / 3)))]
     left = int(rng.integers(*group, endpoint=True))

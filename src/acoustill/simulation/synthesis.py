@@ -2,7 +2,8 @@
 
 Everything is synthesised at the final sample rate from parts that are band-limited by construction: smooth
 force pulses no shorter than four samples, resonators below the Nyquist frequency, and noise that is white at
-that rate. Nothing therefore folds back.
+that rate. Nothing therefore folds back. Contacts, decays and the power density of noise are the same at every rate,
+so that below the lower of two Nyquist frequencies a sound has the same spectrum at both rates.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from scipy import signal as dsp
 Array = NDArray[np.float64]
 
 REFERENCE_PRESSURE = 20e-6
+REFERENCE_RATE = 12288
+"""Sample rate in hertz in whose samples impulses and noise are stated: that of AVIA, whatever the rate of synthesis."""
+SHORTEST_CONTACT = 4 / REFERENCE_RATE
 _FAST = 0.125
 
 
@@ -39,13 +43,14 @@ def force_pulses(samples: int, sample_rate: int, times: Array, impulses: Array, 
     """Contact forces as raised-cosine pulses, placed with sub-sample accuracy.
 
     A raised cosine of width w has its first spectral zero at 2 / w, so pulses are never made shorter than
-    four samples: their spectrum is then empty at the Nyquist frequency.
+    four samples: their spectrum is then empty at the Nyquist frequency. At high rates, where four samples would be
+    a crack harder than any body, `SHORTEST_CONTACT` (a third of a millisecond) is the limit.
 
     Args:
         samples: length of the result.
         sample_rate: hertz.
         times: (events,) centres of the pulses in seconds.
-        impulses: (events,) the area under each pulse, in samples.
+        impulses: (events,) the area under each pulse, in samples of `REFERENCE_RATE`.
         contacts: (events,) or one number, how long each contact lasts in seconds.
 
     Returns:
@@ -53,13 +58,29 @@ def force_pulses(samples: int, sample_rate: int, times: Array, impulses: Array, 
     """
     if not len(times):
         return np.zeros(samples)
-    half = np.broadcast_to(np.maximum(np.asarray(contacts) * sample_rate, 4.0) / 2, times.shape)[:, None]
+    lasting = np.maximum(np.asarray(contacts), SHORTEST_CONTACT) * sample_rate
+    half = np.broadcast_to(np.maximum(lasting, 4.0) / 2, times.shape)[:, None]
+    areas = impulses[:, None] * (sample_rate / REFERENCE_RATE)
     centre = (times * sample_rate)[:, None]
     index = np.ceil(centre - half).astype(np.int64) + np.arange(int(2 * half.max()) + 1)
     position = (index - centre) / half
-    force = np.where(np.abs(position) < 1, 1 + np.cos(np.pi * position), 0.0) * (impulses[:, None] / (2 * half))
+    force = np.where(np.abs(position) < 1, 1 + np.cos(np.pi * position), 0.0) * (areas / (2 * half))
     inside = (index >= 0) & (index < samples)
     return np.bincount(index[inside], weights=force[inside], minlength=samples).astype(np.float64, copy=False)
+
+
+def white_noise(samples: int, sample_rate: int, rng: np.random.Generator) -> Array:
+    """Noise of the same power per hertz at every rate, and of unit root mean square at `REFERENCE_RATE`.
+
+    Args:
+        samples: length of the result.
+        sample_rate: hertz.
+        rng: the source of the noise.
+
+    Returns:
+        (samples,) the noise.
+    """
+    return np.sqrt(sample_rate / REFERENCE_RATE) * rng.standard_normal(samples)
 
 
 def noise_bursts(
@@ -76,7 +97,7 @@ def noise_bursts(
         samples: length of the result.
         sample_rate: hertz.
         times: (events,) seconds.
-        strengths: (events,) root mean square at the event.
+        strengths: (events,) root mean square at the event, of what lies below half of `REFERENCE_RATE`.
         decay: time constant in seconds.
         rng: the source of the noise.
 
@@ -86,7 +107,7 @@ def noise_bursts(
     index = np.clip(np.round(times * sample_rate).astype(np.int64), 0, samples - 1)
     jumps = np.bincount(index, weights=strengths, minlength=samples)
     envelope = dsp.lfilter([1.0], [1.0, -np.exp(-1.0 / (decay * sample_rate))], jumps)
-    return envelope * rng.standard_normal(samples)
+    return envelope * white_noise(samples, sample_rate, rng)
 
 
 def strike(
@@ -112,7 +133,7 @@ def strike(
         times: (events,) seconds.
         strengths: (events,) velocity of the blow, relative.
         contact: duration in seconds of a blow of strength 1.
-        body: what rings; modes above 0.45 of the sample rate are left out.
+        body: what rings; see `within_band`.
         rng: the source of the variety.
         variety: standard deviation of the log gain of a mode from blow to blow.
         noise: (samples,) a further force common to all modes, as of rough surfaces.
@@ -120,18 +141,47 @@ def strike(
     Returns:
         (samples,) the sound, in arbitrary units.
     """
+    body = within_band(body, sample_rate)
     contacts = contact * np.maximum(strengths, 0.05) ** -0.2
     places = np.exp(variety * rng.standard_normal((len(body.frequencies), len(times))))
     out = np.zeros(samples)
     for frequency, decay, gain, place in zip(body.frequencies, body.decays, body.gains, places, strict=True):
-        if frequency >= 0.45 * sample_rate:
-            continue
         force = force_pulses(samples, sample_rate, times, strengths * place, contacts)
         if noise is not None:
             force += noise
-        angle, radius = 2 * np.pi * frequency / sample_rate, 10 ** (-3 / (decay * sample_rate))
-        out += dsp.lfilter([0.0, gain * radius * np.sin(angle)], [1.0, -2 * radius * np.cos(angle), radius**2], force)
-    return out
+        out += gain * dsp.lfilter(*resonator(frequency, decay, sample_rate), force)
+    return radiated(out, body, sample_rate)
+
+
+def within_band(body: Body, sample_rate: int) -> Body:
+    """The modes of a body below 0.45 of the sample rate; where there is none, its lowest one, lowered to there."""
+    limit = 0.45 * sample_rate
+    kept = body.frequencies < limit
+    if not kept.any():
+        kept = body.frequencies == body.frequencies.min()
+    return Body(np.minimum(body.frequencies[kept], limit), body.decays[kept], body.gains[kept])
+
+
+def radiated(vibration: Array, body: Body, sample_rate: int) -> Array:
+    """What is heard of a body's vibration: (samples,); it is too small to radiate far below its lowest mode."""
+    edge = 0.5 * float(body.frequencies.min())
+    return np.asarray(dsp.sosfilt(dsp.butter(2, edge, "highpass", fs=sample_rate, output="sos"), vibration))
+
+
+def resonator(frequency: float, decay: float, sample_rate: int) -> tuple[list[float], list[float]]:
+    """The digital filter of one mode, whose response to an impulse of area 1 is a sine that falls off exponentially.
+
+    Args:
+        frequency: hertz, below half the sample rate.
+        decay: seconds until the mode has fallen by 60 dB.
+        sample_rate: hertz.
+
+    Returns:
+        Numerator and denominator.
+    """
+    angle, radius = 2 * np.pi * frequency / sample_rate, 10 ** (-3 / (decay * sample_rate))
+    gain = REFERENCE_RATE / sample_rate  # it integrates force over time
+    return [0.0, gain * radius * np.sin(angle)], [1.0, -2 * radius * np.cos(angle), radius**2]
 
 
 def shape_spectrum(

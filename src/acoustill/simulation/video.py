@@ -1,32 +1,39 @@
 """A simple video in which the action is seen at the place where it is heard.
 
 Hands, object or mouth are centred at the acoustic centre and move in time with the events of the sound: the
-hammer is down, the hands are together, when the blow is heard. Place, clothes, light and passers-by are drawn
+hammer is down, the hands are together, when the blow is heard. Place, clothes, light and other people are drawn
 independently of the action, so that no colour of the whole frame gives it away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.simulation.acts import ACTS, Motion
-from acoustill.simulation.backdrops import Backdrop, draw_backdrop, paint
-from acoustill.simulation.drawing import Frame, Point
-from acoustill.simulation.people import Canvas, Looks, PasserBy, Person, at, draw_looks, mouth_at_centre
+from acoustill.simulation.acts import ACTS
+from acoustill.simulation.backdrops import Backdrop, draw_backdrop, paint_backdrop
+from acoustill.simulation.canvas import Canvas
+from acoustill.simulation.drawing import Frame, Shape, paint
+from acoustill.simulation.exposure import MOMENTS, Cutout, SensorNoise, expose, moments
+from acoustill.simulation.motion import Motion
+from acoustill.simulation.onlookers import Bystander, Standing, draw_passers_by
+from acoustill.simulation.people import Looks, draw_looks
 from acoustill.simulation.performance import Event
 
-__all__ = ["Backdrop", "Looks", "draw_backdrop", "draw_looks", "render"]
+__all__ = ["Backdrop", "Bystander", "Looks", "draw_backdrop", "draw_looks", "render"]
+
+_STEP_PAIR_M = 1.3
+_STRIDE_M = 0.16
 
 
 def render(
     height: int,
     width: int,
     pixels: ArrayLike,
-    scale: float,
+    scale: ArrayLike,
     action: str,
     events: Sequence[Event],
     frame_rate: float,
@@ -34,6 +41,7 @@ def render(
     backdrop: Backdrop,
     rng: np.random.Generator,
     *,
+    bystanders: Sequence[Bystander] = (),
     passer_by: bool | None = None,
 ) -> Frame:
     """Draws the video of one take.
@@ -41,15 +49,17 @@ def render(
     Args:
         height: rows of a frame.
         width: columns of a frame.
-        pixels: where the sound comes from in each frame, as (column, row), pixel centres at integer + 0.5;
-            inside the frame or not.
-        scale: pixels per metre at the distance of the source.
+        pixels: where the sound comes from at the middle of each frame, as (column, row), pixel centres at
+            integer + 0.5; inside the frame or not. Furniture stands still at the mean.
+        scale: pixels per metre at the distance of the source, one number or one for each frame.
         action: one of `acoustill.simulation.sources.ACTIONS`, or `loudspeaker`.
         events: when something is heard.
-        frame_rate: hertz; frame t covers [t, t + 1) / frame_rate and is drawn at its middle.
+        frame_rate: hertz; frame t covers [t, t + 1) / frame_rate and is exposed for half that time, around its
+            middle.
         looks: the subject.
         backdrop: the place.
         rng: what differs from take to take.
+        bystanders: others who are heard.
         passer_by: whether somebody walks through the background; None leaves it to chance.
 
     Returns:
@@ -57,85 +67,100 @@ def render(
 
     Shapes:
         pixels: (frames, 2)
+        scale: () or (frames,)
         returns: (frames, height, width, 3) uint8 RGB
 
     Raises:
         AcoustillError: the action is unknown, or a number makes no sense.
     """
+    places, scales = _check(height, width, pixels, scale, action, frame_rate)
+    frames = len(places)
+    video = np.empty((frames, height, width, 3), np.uint8)
+    if not frames:
+        return video
+    size, times = (height, width), moments(frames, frame_rate)
+    path = _Path(places, scales, times)
+    act = ACTS[action]
+    person, motion = act.cast(looks), Motion(events, times.ravel(), rng)
+    from_afar = sorted(bystanders, key=lambda bystander: bystander.scale)
+    standing = [Standing(bystander, times.ravel(), backdrop, rng) for bystander in from_afar]
+    walking = draw_passers_by(passer_by, size, float(scales.mean()), times.ravel(), backdrop, rng)
+    noise = SensorNoise(height, width, rng)
+
+    empty = paint_backdrop(backdrop, height, width)
+    for onlooker in standing[:1]:
+        paint(empty, onlooker.still())  # nobody is behind the farthest
+
+    def body(moment: int) -> list[Shape]:
+        canvas = path.canvas(moment, backdrop)
+        person.draw_body(canvas, path.stride(moment))
+        return canvas.shapes
+
+    def action_at(moment: int) -> list[Shape]:
+        canvas = path.canvas(moment, backdrop)
+        act.perform(canvas, person, motion, moment)
+        return canvas.shapes
+
+    stage = Canvas(places.mean(0), float(scales.mean()), backdrop)
+    act.furniture(stage, looks)
+    front = Cutout(stage.shapes if path.moves else [*body(0), *stage.shapes], height, width)
+    behind = [*(onlooker.shapes for onlooker in standing[:1]), *(onlooker.whole for onlooker in standing[1:])]
+    behind += [passer.shapes for passer in walking]
+    if path.moves:
+        behind.append(body)
+
+    everywhere = slice(0, height), slice(0, width)
+    staged = front.over(empty, everywhere)
+    backed, scratch = empty.copy(), empty.copy()
+    for index, frame in enumerate(video):
+        now = range(index * MOMENTS, (index + 1) * MOMENTS)
+        frame[:] = staged
+        areas = [expose(backed, scratch, [shapes(moment) for moment in now]) for shapes in behind]
+        for area in areas:
+            frame[area] = front.over(backed, area)
+        for area in areas:
+            backed[area] = empty[area]
+        expose(frame, scratch, [action_at(moment) for moment in now])
+        noise.add(frame, rng)
+    return video
+
+
+def _check(
+    height: int, width: int, pixels: ArrayLike, scale: ArrayLike, action: str, frame_rate: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places (frames, 2) and scales (frames,) of the source, if all makes sense."""
     if action not in ACTS:
         raise AcoustillError(f"action {action!r} is unknown, expected one of {', '.join(ACTS)}")
     places = np.asarray(pixels, np.float64)
     if places.ndim != 2 or places.shape[1] != 2 or not np.isfinite(places).all():
         raise bad_input("video", "place of the sound", f"of shape {places.shape}", "finite (frames, 2)")
-    if not (scale > 0 and frame_rate > 0 and height > 0 and width > 0):
-        found = f"scale {scale}, {frame_rate} frames/s, {height} x {width}"
+    scales = np.asarray(scale, np.float64)
+    if scales.shape not in ((), (len(places),)):
+        raise bad_input("video", "scale", f"of shape {scales.shape}", f"one number or {len(places)} of them")
+    if not (np.isfinite(scales).all() and (scales > 0).all() and frame_rate > 0 and height > 0 and width > 0):
+        found = f"scale {scales.tolist()}, {frame_rate} frames/s, {height} x {width}"
         raise bad_input("video", "geometry", found, "numbers above zero")
-    act, frames = ACTS[action], len(places)
-    middles: NDArray[np.float64] = (np.arange(frames, dtype=np.float64) + 0.5) / frame_rate
-    motion = Motion(events, middles, rng)
-    head = mouth_at_centre(looks) if act.head is None else at(act.head[0] * looks.side, act.head[1])
-    person = Person(looks, head)
-    chance, away = rng.uniform() < 0.35, PasserBy((height, width), scale, backdrop, rng)
-    walks = bool(chance) if passer_by is None else passer_by
-
-    def set_stage(frame: Frame, place: Point) -> None:
-        canvas = Canvas(frame, place, scale, backdrop)
-        person.draw_body(canvas)
-        act.furniture(canvas, looks)
-
-    empty = paint(backdrop, height, width)
-    still = bool((places == places[:1]).all())
-    staged = empty.copy()
-    if still and frames:
-        set_stage(staged, places[0])
-        front = _Cutout(lambda frame: set_stage(frame, places[0]), height, width) if walks else None
-    noise, shifts = _noise_bank(height, width, rng), rng.integers(_SPARE, size=(frames, 2))
-    video = np.empty((frames, height, width, 3), np.uint8)
-    for index, frame in enumerate(video):
-        frame[:] = staged if still else empty
-        if walks:
-            if still and front is not None:
-                area = away.draw(backed := empty.copy(), float(motion.times[index]))
-                frame[area] = front.over(backed, area)
-            else:
-                away.draw(frame, float(motion.times[index]))
-        if not still:
-            set_stage(frame, places[index])
-        act.move(Canvas(frame, places[index], scale, backdrop), person, motion, index)
-        row, column = shifts[index]
-        frame += noise[row : row + height, column : column + width]
-    return video
+    return places, np.broadcast_to(scales, len(places))
 
 
-_SPARE = 64
+class _Path:
+    """Where the source is at each moment, between the middles of frames on straight lines."""
 
+    def __init__(self, places: NDArray[np.float64], scales: NDArray[np.float64], times: NDArray[np.float64]) -> None:
+        middles, flat = times[:, MOMENTS // 2], times.ravel()
+        self._places = np.stack([np.interp(flat, middles, column) for column in places.T], axis=1)
+        self._scales = np.interp(flat, middles, scales)
+        self.moves = bool((places != places[:1]).any() or (scales != scales[:1]).any())
+        across = np.diff(places[:, 0], prepend=places[0, 0]) / scales
+        walked = np.interp(flat, middles, np.cumsum(np.abs(across)))
+        speed = np.abs(across) / max(times[-1, 0] - times[0, 0], 1e-9) * max(len(times) - 1, 1)
+        pace = np.interp(flat, middles, np.clip(speed / 0.5, 0, 1))
+        self._strides = _STRIDE_M * pace * np.sin(2 * np.pi * walked / _STEP_PAIR_M)
 
-def _noise_bank(height: int, width: int, rng: np.random.Generator) -> Frame:
-    """Sensor noise, somewhat larger than a frame, of which every frame gets another part.
+    def canvas(self, moment: int, backdrop: Backdrop) -> Canvas:
+        """A sheet around the source at a moment."""
+        return Canvas(self._places[moment], float(self._scales[moment]), backdrop)
 
-    Negative numbers are kept modulo 256: added to colours that keep their distance from 0 and 255, unsigned
-    bytes come out right without a wider type.
-    """
-    level = np.float32(rng.uniform(1.2, 2.2))
-    grain = rng.standard_normal((height + _SPARE, width + _SPARE, 3), dtype=np.float32) * level
-    return np.clip(np.rint(grain), -8, 8).astype(np.int8).view(np.uint8)
-
-
-class _Cutout:
-    """What stands still in front, to be laid over whatever moves behind.
-
-    Drawn once on black and once on white, it tells by the difference how much shines through.
-    """
-
-    def __init__(self, draw: Callable[[Frame], None], height: int, width: int) -> None:
-        black, white = np.zeros((height, width, 3), np.uint8), np.full((height, width, 3), 255, np.uint8)
-        draw(black)
-        draw(white)
-        self._front = black
-        self._through = white - np.minimum(black, white)
-
-    def over(self, behind: Frame, area: tuple[slice, slice]) -> Frame:
-        """Lays the cutout over an area of a frame: (rows, columns, 3)."""
-        through = self._through[area].astype(np.uint16)
-        mixed = self._front[area] + (behind[area] * through + 127) // 255
-        return np.minimum(mixed, 247).astype(np.uint8)
+    def stride(self, moment: int) -> float:
+        """How far the legs are apart, in metres: 0 for who stands."""
+        return float(self._strides[moment])

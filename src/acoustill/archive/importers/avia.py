@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from acoustill.archive.importers.avia_names import ACTIONS, LAST_SUBJECT, SCENARIOS, avia_id
@@ -19,7 +20,10 @@ from acoustill.archive.importers.frame_folders import FrameOptions, FrameRecordi
 from acoustill.archive.importers.importing import ImportPlan
 from acoustill.archive.importers.numbered import name_below, numbered_folders, sub_folders
 from acoustill.errors import AcoustillError
+from acoustill.files import read_json
 from acoustill.jobs import SetAside
+from acoustill.rig.file import load_rig
+from acoustill.rig.rig import Rig
 
 TREES = ("matfiles", "sync")
 LEVELS = (
@@ -39,7 +43,10 @@ def plan_avia(root: Path, options: FrameOptions | None = None) -> ImportPlan:
     Raises:
         AcoustillError: if an option makes no sense, or there is no such folder or no recording in it.
     """
-    options = (options or FrameOptions()).checked()
+    options = options or FrameOptions()
+    if options.rig is None:
+        options = replace(options, rig=_rig_beside(root))
+    options = options.checked()
     if not root.is_dir():
         raise AcoustillError(f"{root}: no such folder")
     trees = [folder for folder in sub_folders(root) if folder.name.lower() in TREES]
@@ -86,6 +93,16 @@ def plan_avia(root: Path, options: FrameOptions | None = None) -> ImportPlan:
         tuple(sources),
         tuple(aside),
     )
+
+
+def _rig_beside(root: Path) -> Rig | None:
+    """The rig that stands beside the folders where they were written here; AVIA itself comes without."""
+    about, rig = root / "about.json", root / "rig.yaml"
+    if not about.is_file() or not rig.is_file():
+        return None
+    content = read_json(about)
+    ours = isinstance(content, dict) and content.get("layout") == "AVIA"
+    return load_rig(rig) if ours else None
 
 
 def _unknown(location: int, subject: int, action: int) -> str | None:

@@ -1,0 +1,1 @@
+"""Writers of foreign layouts: each is the opposite of an importer."""

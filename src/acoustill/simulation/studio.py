@@ -1,0 +1,31 @@
+"""The rig of a folder that takes are recorded into, and an imager for it."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from acoustill.files import file_hash
+from acoustill.imaging.imager import Imager
+from acoustill.imaging.specification import ImageSpecification
+from acoustill.rig.file import load_rig
+from acoustill.rig.rig import Rig
+from acoustill.simulation.recording import image_grid, one_thread
+
+
+def open_studio(folder: Path, specification: ImageSpecification) -> tuple[Rig, Imager]:
+    """The rig and an imager for it, kept for the next take: an imager takes 0.1 s and more to set up.
+
+    Args:
+        folder: holds `rig.yaml`.
+        specification: what the acoustic images are.
+    """
+    return _studio(folder, file_hash(folder / "rig.yaml"), specification)
+
+
+@functools.lru_cache(maxsize=1)
+def _studio(folder: Path, _rig: str, specification: ImageSpecification) -> tuple[Rig, Imager]:
+    """The hash tells the rig from another one in the same place."""
+    rig = load_rig(folder / "rig.yaml")
+    with one_thread():
+        return rig, Imager(rig, image_grid(rig), specification, threads=1)
