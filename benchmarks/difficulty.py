@@ -61,7 +61,11 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--out", type=Path, default=Path("runs/difficulty"))
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0, 1, 2, 3], help="seed N tests fold N of recordings and of subjects"
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0, 1],
+        help="seed N tests fold N of four, of recordings and of subjects",
     )
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of configs/difficulty.yaml"
