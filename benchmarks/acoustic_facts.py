@@ -19,8 +19,8 @@ from acoustill.simulation.capture import active_power, capture, draw_mismatch
 from acoustill.simulation.diffuse import diffuse_field
 from acoustill.simulation.recording import Staged
 from acoustill.simulation.scenes import draw_scene
+from acoustill.simulation.synthesis import REFERENCE_PRESSURE
 
-REFERENCE_PA = 2e-5
 DIRECT_S = 2.5e-3
 DECAYS_DB = {"t20": (-5.0, -25.0), "t30": (-5.0, -35.0), "edt": (-0.1, -10.0)}
 OCTAVES_HZ = (125, 250, 500, 1000, 2000, 4000)
@@ -44,6 +44,8 @@ def decay_db(response: np.ndarray) -> np.ndarray:
 
 def decay_time_s(response: np.ndarray, sample_rate: int, between_db: tuple[float, float] = DECAYS_DB["t20"]) -> float:
     """Reverberation time from a part of the decay (ISO 3382-2), seconds for 60 dB.
+
+    Walls are calibrated by `acoustill.simulation.reverberation.decay_time`; this is not it, so that it can check it.
 
     Shapes:
         response: (taps,).
@@ -152,7 +154,7 @@ def microphone_errors(rig: Rig, rig_seed: tuple[int, ...]) -> dict[str, float]:
         "gain_db": float(np.std(20 * np.log10(gains))),
         "delay_us": float(1e6 * np.std(delays)),
         "phase_1khz_deg": float(360e3 * np.std(delays)),
-        "self_noise_db": float(10 * np.log10(own.mean() / REFERENCE_PA**2)),
+        "self_noise_db": float(10 * np.log10(own.mean() / REFERENCE_PRESSURE**2)),
     }
 
 
@@ -162,12 +164,12 @@ def level_db(signal: np.ndarray, samples_per_frame: int) -> float:
     Shapes:
         signal: (samples,).
     """
-    return float(10 * np.log10(active_power(signal[None], samples_per_frame) / REFERENCE_PA**2))
+    return float(10 * np.log10(active_power(signal[None], samples_per_frame) / REFERENCE_PRESSURE**2))
 
 
 def noise_level_db(staged: Staged, rig: Rig) -> float:
     """Level of all but the action, mean over the take and the working microphones, dB re 20 micropascal."""
-    return float(10 * np.log10(mean_power(staged.captured.noise[rig.working]) / REFERENCE_PA**2))
+    return float(10 * np.log10(mean_power(staged.captured.noise[rig.working]) / REFERENCE_PRESSURE**2))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from acoustill.archive.recording import Recording
 from acoustill.imaging import ImageSpecification, energy_map
 from acoustill.imaging.bands import band_energy_map
 from acoustill.imaging.levels import band_energies
+from acoustill.simulation.synthesis import REFERENCE_PRESSURE
 
-REFERENCE_PA = 2e-5
 PERCENTILES = (5, 25, 50, 75, 95, 99)
 LOOKS = 12  # times at which the video is looked at, two frames each
 THUMBNAIL = (6, 8)
@@ -103,11 +103,11 @@ def cues_of(archive: Archive, recording: str, scenarios: tuple[str, ...]) -> dic
 def _heard(archive: Archive, recording: Recording) -> dict[str, np.ndarray]:
     signal = recording.signals(rows=audible(recording, archive.rig)[:1])[0].astype(np.float64)
     powers = np.square(signal.reshape(-1, archive.rig.samples_per_frame)).mean(axis=1)
-    levels = _decibels(powers / REFERENCE_PA**2)
+    levels = _decibels(powers / REFERENCE_PRESSURE**2)
     spectrum = np.square(np.abs(np.fft.rfft(signal)))
     hertz = np.fft.rfftfreq(len(signal), 1 / archive.rig.sample_rate)
     return {
-        "level": _decibels(powers.mean(keepdims=True) / REFERENCE_PA**2),
+        "level": _decibels(powers.mean(keepdims=True) / REFERENCE_PRESSURE**2),
         "levels": np.percentile(levels, PERCENTILES),
         "centroid": np.array([(hertz * spectrum).sum() / spectrum.sum()]),
     }

@@ -7,7 +7,7 @@ import pytest
 
 from acoustill.errors import AcoustillError
 from acoustill.rig import preset
-from acoustill.simulation.interference import in_view, to_rig
+from acoustill.simulation.interference import in_view
 from acoustill.simulation.reverberation import MOST_IMAGES, reach_m
 from acoustill.simulation.scenes import SCENARIOS, Scene, draw_scene
 
@@ -66,7 +66,7 @@ def test_spots_of_noise_are_in_the_place_and_out_of_sight() -> None:
         assert len(set(scene.spots_m)) == 4
         for spot in np.array(scene.spots_m):
             assert scene.place.holds(spot)
-            point = to_rig(scene.place, spot)
+            point = scene.place.to_rig(spot)
             assert scene.place.from_rig(point) == pytest.approx(spot)
             assert np.linalg.norm(point) > 0.85
             assert not in_view(rig, point)

@@ -71,18 +71,32 @@ def _refuse_other(path: Path, header: dict[str, Any], rig_text: str) -> None:
     """Refuses to go on with an archive that was made in another way, and says what differs."""
     old = read_header(path)
     other = f"{path}: an archive made with other settings is there"
-    found, wanted = old.get("maker"), header["maker"]
-    if found != wanted:
-        for key in sorted({*found, *wanted} if isinstance(found, dict) else wanted):
-            before, now = (one.get(key) if isinstance(one, dict) else one for one in (found, wanted))
-            if before != now:
-                raise AcoustillError(f"{other}: {key} was {before!r} and is {now!r}; give another folder")
+    refuse_other_settings(other, old.get("maker"), header["maker"])
     if old.get("version") != VERSION:
         raise AcoustillError(f"{other}: its version was {old.get('version')} and is {VERSION}; give another folder")
     if old.get("image") != header["image"]:
         raise AcoustillError(f"{other}: its acoustic images are others; give another folder")
     if (path / "rig.yaml").read_text(encoding="utf-8") != rig_text:
         raise AcoustillError(f"{other}: its rig is another one; give another folder")
+
+
+def refuse_other_settings(other: str, found: object, wanted: dict[str, Any]) -> None:
+    """Refuses to go on with what was made with other settings, and names the first that differs.
+
+    Args:
+        other: beginning of the message.
+        found: the settings that are kept there; of a file, so they may be anything.
+        wanted: those of now.
+
+    Raises:
+        AcoustillError: if one of them differs.
+    """
+    if found == wanted:
+        return
+    for key in sorted({*found, *wanted} if isinstance(found, dict) else wanted):
+        before, now = (one.get(key) if isinstance(one, dict) else one for one in (found, wanted))
+        if before != now:
+            raise AcoustillError(f"{other}: {key} was {before!r} and is {now!r}; give another folder")
 
 
 def finish_archive(path: str | Path, aside: Sequence[SetAside] = ()) -> int:

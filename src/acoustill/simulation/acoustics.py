@@ -51,6 +51,11 @@ class Place:
         axes = np.array([[sine, -cosine, 0.0], [0.0, 0.0, -1.0], [cosine, sine, 0.0]])
         return np.asarray(points_m) @ axes + self.rig_position_m
 
+    def to_rig(self, point_m: np.ndarray) -> np.ndarray:
+        """A point (3,) of the axes of the place in the rig frame, the inverse of `from_rig`."""
+        origin, axes = self.from_rig(np.zeros(3)), self.from_rig(np.eye(3))
+        return (axes - origin) @ (np.asarray(point_m) - origin)
+
     def holds(self, point_m: np.ndarray, margin_m: float = 0.2) -> bool:
         """Whether a point of the place's axes is at least `margin_m` away from every wall."""
         lowest = point_m[2] >= margin_m

@@ -26,7 +26,7 @@ from acoustill.jobs import SetAside
 from acoustill.rig.rig import Rig
 from acoustill.simulation.costs import Cost, bytes_per_second, measuring
 from acoustill.simulation.plan import Take
-from acoustill.simulation.preparing import check_takes, maker, refuse_nothing, writing_into
+from acoustill.simulation.preparing import check_takes, maker
 from acoustill.simulation.production import Production, Tell
 from acoustill.simulation.recording import record_take
 from acoustill.simulation.studio import open_studio
@@ -70,13 +70,7 @@ def simulate_avia_folders(
         lambda take: record_take(take, *open_studio(root, ImageSpecification())),
         functools.partial(_simulate_take, root=root),
     )
-    production.refuse_what_cannot_fit()
-    was_there = root.exists()
-    with writing_into(root):
-        start_avia(root, rig, made_by, FULL_SCALE_PA)
-        aside = production.run(jobs, tell)
-        refuse_nothing(root, takes, aside, was_there)
-    return aside
+    return production.complete(lambda: start_avia(root, rig, made_by, FULL_SCALE_PA), jobs, tell)
 
 
 def _is_there(root: Path, take: Take, rig: Rig) -> bool:

@@ -96,7 +96,7 @@ def _draw(rig: Rig, scene: Scene, trajectory_m: np.ndarray, rng: np.random.Gener
     spot = None
     if point is None:
         spot = scene.spots_m[rng.integers(len(scene.spots_m))]
-        point = to_rig(scene.place, np.array(spot))
+        point = scene.place.to_rig(np.array(spot))
     signal, events = play(name, rig.sample_rate, rng)
     samples = len(trajectory_m) * rig.samples_per_frame
     start = int(rng.integers(max(1, samples - len(signal))))
@@ -123,17 +123,11 @@ def _draw_bystander(
         ahead = rig.camera.unproject(np.array([column, rig.camera.height / 2]), farthest + rng.uniform(*_BEHIND_M))
         spot = place.from_rig(ahead)
         spot[2] = rng.uniform(*(_TABLES_M if name == "cup" else _MOUTHS_M))
-        point = to_rig(place, spot)
+        point = place.to_rig(spot)
         beside = abs(rig.camera.project(point)[0] - acts_at) >= _BESIDE * rig.camera.width
         if beside and in_view(rig, point) and place.holds(spot):
             return point
     return None
-
-
-def to_rig(place: Place, point_m: np.ndarray) -> np.ndarray:
-    """A point (3,) of the place's axes in the rig frame, the inverse of `Place.from_rig`."""
-    origin, axes = place.from_rig(np.zeros(3)), place.from_rig(np.eye(3))
-    return (axes - origin) @ (np.asarray(point_m) - origin)
 
 
 def in_view(rig: Rig, point_m: np.ndarray) -> bool:

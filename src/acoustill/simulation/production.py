@@ -21,6 +21,7 @@ from acoustill.simulation.costs import (
     refuse_what_cannot_fit,
 )
 from acoustill.simulation.plan import Take
+from acoustill.simulation.preparing import refuse_nothing, writing_into
 from acoustill.simulation.scenes import SCENARIOS
 
 Tell = Callable[[str], None]
@@ -53,13 +54,31 @@ class Production:
         """Bytes of what is missing, by arithmetic."""
         return self.rate * sum(take.seconds for take in self.missing)
 
-    def refuse_what_cannot_fit(self) -> None:
-        """Refuses takes for which the disk has no room, before anything is written.
+    def complete(
+        self, start: Callable[[], None], jobs: int, tell: Tell, finish: Callable[[], object] = lambda: None
+    ) -> list[SetAside]:
+        """Makes what is missing; refuses before anything is written takes for which the disk has no room.
+
+        Args:
+            start: begins the folder, or refuses to go on with what is there.
+            jobs: number of processes.
+            tell: takes what is to be told, a line at a time.
+            finish: called when all is made, before another process may write.
+
+        Returns:
+            The takes that could not be simulated, and why.
 
         Raises:
-            AcoustillError: if less is free than they roughly need.
+            AcoustillError: if the disk has no room, the folder holds something else, or no take could be simulated.
         """
         refuse_what_cannot_fit(self.out, len(self.missing), self.rough_size)
+        was_there = self.out.exists()
+        with writing_into(self.out):
+            start()
+            aside = self.run(jobs, tell)
+            refuse_nothing(self.out, self.takes, aside, was_there)
+            finish()
+        return aside
 
     def run(self, jobs: int, tell: Tell) -> list[SetAside]:
         """Simulates the takes that are not there yet, and tells before it starts what that will take.

@@ -12,12 +12,13 @@ from acoustill.archive.archive import ImageHeader, read_header, read_image_heade
 from acoustill.archive.making import create_archive, finish_archive
 from acoustill.archive.writer import write_recording
 from acoustill.errors import AcoustillError
+from acoustill.imaging.grid import Grid
 from acoustill.imaging.specification import ImageSpecification
 from acoustill.jobs import SetAside
 from acoustill.rig.rig import Rig
 from acoustill.simulation.costs import Cost, bytes_per_second, measuring
 from acoustill.simulation.plan import Take
-from acoustill.simulation.preparing import check_takes, maker, refuse_nothing, writing_into
+from acoustill.simulation.preparing import check_takes, maker
 from acoustill.simulation.production import Production, Tell
 from acoustill.simulation.recording import image_grid, record_take
 from acoustill.simulation.studio import open_studio
@@ -58,27 +59,23 @@ def simulate_archive(
     check_takes(path, takes, rig.sample_rate)
     spread_microphones(rig, kept)  # too many are refused before anything is written
     made_by = maker(takes, kept)
-    header = ImageHeader(specification, image_grid(rig))
+    grid = image_grid(rig)
+    header = ImageHeader(specification, grid)
     production = Production(
         path,
         takes,
         [take for take in takes if not (path / "recordings" / take.id / "recording.json").is_file()],
-        _bytes_per_second(rig, kept, specification),
+        _bytes_per_second(rig, kept, specification, grid),
         lambda take: record_take(take, *open_studio(path, specification)),
         functools.partial(simulate_take, archive=path, microphones=kept),
     )
-    production.refuse_what_cannot_fit()
-    was_there = path.exists()
-    with writing_into(path):
-        create_archive(path, rig, header, made_by)
-        aside = production.run(jobs, tell)
-        refuse_nothing(path, takes, aside, was_there)
-        finish_archive(path)
-    return aside
+    return production.complete(
+        lambda: create_archive(path, rig, header, made_by), jobs, tell, finish=lambda: finish_archive(path)
+    )
 
 
-def _bytes_per_second(rig: Rig, microphones: int, specification: ImageSpecification) -> float:
-    values = len(image_grid(rig).points_m.reshape(-1, 3)) * specification.channels(rig.samples_per_frame // 2 + 1)
+def _bytes_per_second(rig: Rig, microphones: int, specification: ImageSpecification, grid: Grid) -> float:
+    values = grid.rows * grid.columns * specification.channels(rig.samples_per_frame // 2 + 1)
     return bytes_per_second(rig, microphones, values, 2 if specification.features == "mfcc" else 4)
 
 

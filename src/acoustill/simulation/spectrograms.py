@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from scipy.fft import rfft
 
+from acoustill.simulation.synthesis import sine_window
+
 _LEAST_POWER = 1e-7  # of the largest; frequencies that never have more are left out
 _DECAY = 0.7  # of wind's coherence across the flow (Corcos 1963)
 _CONVECTION = 0.7  # speed of the eddies over that of the wind
@@ -36,7 +38,7 @@ def spectrogram(signal: np.ndarray, sample_rate: int) -> np.ndarray:
     windows = len(signal) // step + 2
     padded = np.zeros((windows + 1) * step)
     padded[step : step + len(signal)] = signal
-    cut = np.lib.stride_tricks.sliding_window_view(padded, 2 * step)[::step] * _window(step)
+    cut = np.lib.stride_tricks.sliding_window_view(padded, 2 * step)[::step] * sine_window(step)
     powers: np.ndarray = np.square(np.abs(rfft(cut))) / (2 * step) * 2 / step
     powers[:, [0, -1]] /= 2
     return powers
@@ -130,11 +132,6 @@ def windblown(
     return out
 
 
-def _window(step: int) -> np.ndarray:
-    """(2 * step,): its square and that of the next window add up to one."""
-    return np.sin(np.pi * (np.arange(2 * step) + 0.5) / (2 * step))
-
-
 def _kept(powers: np.ndarray) -> int:
     """How many of the lowest bins matter."""
     return int(np.flatnonzero(powers.max(axis=0) > _LEAST_POWER * powers.max())[-1]) + 1
@@ -148,6 +145,6 @@ def _scale(powers: np.ndarray, sample_rate: int) -> torch.Tensor:
 def _overlap(spectra: torch.Tensor, out: np.ndarray, sample_rate: int) -> None:
     """Windows of (windows, bins) spectra are laid over each other into (samples,) `out`."""
     step = hop(sample_rate)
-    cut = torch.fft.irfft(spectra, n=2 * step).mul_(torch.from_numpy(_window(step).astype(np.float32)))
+    cut = torch.fft.irfft(spectra, n=2 * step).mul_(torch.from_numpy(sine_window(step).astype(np.float32)))
     signal = cut[1:, :step] + cut[:-1, step:]
     out[:] = signal.flatten()[: len(out)].numpy()

@@ -184,6 +184,12 @@ def resonator(frequency: float, decay: float, sample_rate: int) -> tuple[list[fl
     return [0.0, gain * radius * np.sin(angle)], [1.0, -2 * radius * np.cos(angle), radius**2]
 
 
+def sine_window(hop: int) -> Array:
+    """A window (2 * hop,) whose square and that of the next one, `hop` samples later, add up to one."""
+    window: Array = np.sin(np.pi * (np.arange(2 * hop) + 0.5) / (2 * hop))
+    return window
+
+
 def shape_spectrum(
     signal: Array, sample_rate: int, response: Callable[[Array, Array], NDArray[np.complex128]]
 ) -> Array:
@@ -199,7 +205,7 @@ def shape_spectrum(
         (samples,) the filtered signal.
     """
     hop = 2 ** round(np.log2(0.02 * sample_rate))
-    window = np.sin(np.pi * (np.arange(2 * hop) + 0.5) / (2 * hop))
+    window = sine_window(hop)
     frames = -(-len(signal) // hop) + 1
     padded: Array = np.zeros((frames + 1) * hop)
     padded[hop : hop + len(signal)] = signal

@@ -20,15 +20,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.io
 
-from acoustill.archive.importers.avia_names import ACTIONS, LAST_SUBJECT, SCENARIOS
+from acoustill.archive.importers.avia_names import ABOUT, ACTIONS, LAST_SUBJECT, SCENARIOS
 from acoustill.archive.importers.stored_maps import SHAPE, VARIABLE, shape_text
+from acoustill.archive.making import refuse_other_settings
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import read_json, replacing_folder, write_json, write_text
 from acoustill.rig.file import rig_to_text
 from acoustill.rig.rig import Rig
 from acoustill.version import __version__
 
-ABOUT = "about.json"
 FULL_SCALE_PA = 100.0
 """The pressure of 2^31 where pascals become integers: 134 dB, with steps far below the noise of any microphone."""
 
@@ -115,12 +115,7 @@ def _refuse_other(root: Path, about: dict[str, Any], rig_is_ours: bool) -> None:
     """Refuses to go on with folders that were written in another way, and says what differs."""
     other = f"{root}: recordings made with other settings are there"
     content = read_json(root / ABOUT)
-    found, wanted = (_settings(one) for one in (content if isinstance(content, dict) else {}, about))
-    for key in sorted({*found, *wanted}):
-        if found.get(key) != wanted.get(key):
-            raise AcoustillError(
-                f"{other}: {key} was {found.get(key)!r} and is {wanted.get(key)!r}; give another folder"
-            )
+    refuse_other_settings(other, _settings(content if isinstance(content, dict) else {}), _settings(about))
     if not rig_is_ours:
         raise AcoustillError(f"{other}: its rig is another one; give another folder")
 

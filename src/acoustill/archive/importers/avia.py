@@ -15,7 +15,7 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from acoustill.archive.importers.avia_names import ACTIONS, LAST_SUBJECT, SCENARIOS, avia_id
+from acoustill.archive.importers.avia_names import ABOUT, ACTIONS, LAST_SUBJECT, SCENARIOS, avia_id
 from acoustill.archive.importers.frame_folders import FrameOptions, FrameRecording, select_streams
 from acoustill.archive.importers.importing import ImportPlan
 from acoustill.archive.importers.numbered import name_below, numbered_folders, sub_folders
@@ -97,7 +97,7 @@ def plan_avia(root: Path, options: FrameOptions | None = None) -> ImportPlan:
 
 def _rig_beside(root: Path) -> Rig | None:
     """The rig that stands beside the folders where they were written here; AVIA itself comes without."""
-    about, rig = root / "about.json", root / "rig.yaml"
+    about, rig = root / ABOUT, root / "rig.yaml"
     if not about.is_file() or not rig.is_file():
         return None
     content = read_json(about)

@@ -31,6 +31,9 @@ SCENARIOS: tuple[str, ...] = ("anechoic chamber", "open space office", "outdoor 
 LAST_SUBJECT = 99
 """The highest number of a subject that ids have room for; AVIA has nine subjects, who count from 1."""
 
+ABOUT = "about.json"
+"""Stands beside folders in AVIA's layout that acoustill wrote, and says what AVIA does not say of itself."""
+
 ACIVW_CLASSES: tuple[str, ...] = (
     "train",
     "boat",
