@@ -70,7 +70,7 @@ def test_training_from_an_empty_folder(process: Command, place: Path) -> None:
                 path.mkdir(),
                 (path / "archive.json").write_text('{"format": "acoustill-archive", "version": 9}'),
             ),
-            "version is 9, expected 2",
+            "version is 9, expected 1 to 3, which",
         ),
         (
             lambda path: (
@@ -142,6 +142,8 @@ def test_a_sound_archive_ends_with_status_0(command: Command, place: Path) -> No
         (["--layout", "folders"], "--layout is 'folders', expected archive or avia"),
         (["--layout", "avia", "--unlabelled", "3"], "no place for --unlabelled recordings"),
         (["--layout", "avia", "--microphones", "4"], "always holds all microphones; leave --microphones out"),
+        (["--layout", "avia", "--beams"], "no place for --beams; leave them out"),
+        (["--beam-grid", "6"], "--beam-grid is '6', expected 2 numbers separated by 'x'"),
         (["--layout", "avia", "--all-microphones"], "always holds all microphones; leave --all-microphones out"),
         (["--scenarios", "office, outdoor,office "], "scenario 'office' stands there twice"),
         (["--seconds", "nan"], "seconds is nan, expected from 0.5 to 3600"),
@@ -155,9 +157,24 @@ def test_arguments_of_simulate(arguments: list[str], says: str, command: Command
     refuses(command, place, "simulate", "avia-sim", place / "archive", *arguments, says=says)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rig", "kinect"], "kinect: no such rig file"),
+        (["--rig", "uma16", "--microphones", "17"], "cannot keep 17 of 16 working microphones"),
+        (["--beam-grid", "0x6"], "--beam-grid is '0x6', expected columns x rows"),
+        (["--seconds", "0.1"], "seconds is 0.1, expected from 0.5 to 3600"),
+        (["--seed", "4294967296"], "seed is 4294967296, expected a number from 0 to 4294967295"),
+        (["--takes", "2000", "--beams", "--seconds", "3600"], "recordings still to be made take about"),
+    ],
+)
+def test_arguments_of_simulate_noise(arguments: list[str], says: str, command: Command, place: Path) -> None:
+    refuses(command, place, "simulate", "noise", place / "archive", *arguments, says=says)
+
+
 def test_simulate_as_it_was(command: Command, place: Path) -> None:
     """Once, the folder came at once."""
-    says = "'archives/tiny', expected avia-sim or sounds, then the folder"
+    says = "'archives/tiny', expected avia-sim, sounds or noise, then the folder"
     refuses(command, place, "simulate", "archives/tiny", "--preset", "tiny", says=says)
 
 

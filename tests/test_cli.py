@@ -16,7 +16,12 @@ COMMANDS = [
     "report", "demo",
 ]  # fmt: skip
 IMPORTERS = ["avia", "acivw", "tfrecord", "rig", "sounds"]
-GROUPS = ["simulate avia-sim", "simulate sounds", "export avia", *(f"import {one}" for one in IMPORTERS)]
+SIMULATIONS = ["avia-sim", "sounds", "noise"]
+GROUPS = [
+    *(f"simulate {one}" for one in SIMULATIONS),
+    "export avia",
+    *(f"import {one}" for one in IMPORTERS),
+]
 
 
 def test_version_needs_no_heavy_import() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from acoustill.archive.importers.synchrony import Clocks, Heard
 from acoustill.archive.validation import validate_archive
 from acoustill.errors import AcoustillError
 from acoustill.imaging.grid import camera_grid
-from acoustill.imaging.imager import Imager
+from acoustill.imaging.imager import Imager, Images
 from acoustill.imaging.signals import array_files, source
 from acoustill.imaging.signals.source import scaled
 from acoustill.imaging.specification import ImageSpecification
@@ -446,14 +446,13 @@ def test_images_are_formed_by_one_thread(tmp_path: Path, monkeypatch: pytest.Mon
     import torch
 
     used: list[int] = []
-    stream = Imager.stream
+    images = Imager.images
 
-    def watched(imager: Imager, *arguments: object) -> Iterator:
-        for formed in stream(imager, *arguments):  # type: ignore[arg-type]
-            used.append(imager.threads)  # type: ignore[arg-type]
-            yield formed
+    def watched(imager: Imager, signals: np.ndarray) -> Images:
+        used.append(imager.threads)  # type: ignore[arg-type]
+        return images(imager, signals)
 
-    monkeypatch.setattr(Imager, "stream", watched)
+    monkeypatch.setattr(Imager, "images", watched)
     write_sound(tmp_path / "a.wav", integers(2 * FRAME))
     before = torch.get_num_threads()
     imported(write_table(tmp_path / "t.csv", "audio", "a.wav"), images=True, image_rows=3, image_columns=4)

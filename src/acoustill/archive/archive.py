@@ -15,6 +15,7 @@ from acoustill.archive.mirror import open_mirror
 from acoustill.archive.recording import Recording
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, first_problem, json_hash, read_json, read_json_lines
+from acoustill.imaging.beam_specification import BeamSpecification, beams_from_json
 from acoustill.imaging.grid import Grid
 from acoustill.imaging.specification import ForeignImages, ImageSpecification, specification_from_json
 from acoustill.rig.file import load_rig
@@ -115,6 +116,15 @@ class Archive:
         return None if self.image_header is None else self.image_header.specification
 
     @cached_property
+    def beams_specification(self) -> BeamSpecification | None:
+        """What the beam spectra are; None if there are none.
+
+        Raises:
+            AcoustillError: if the header does not say it in a way that can be read.
+        """
+        return read_beams(self.path, self._header)
+
+    @cached_property
     def classes(self) -> tuple[str, ...]:
         """The labels that occur, sorted."""
         return tuple(sorted({entry.label for entry in self.entries.values() if entry.label is not None}))
@@ -154,12 +164,14 @@ class Archive:
     def with_streams(self, recordings: Iterable[str], streams: Sequence[str]) -> list[Entry]:
         """The entries of some recordings, which must all hold the streams asked for.
 
+        The direction of a source is no stream of a file; whether a recording knows it is seen when it is read.
+
         Raises:
             AcoustillError: naming the first recording that lacks a stream.
         """
         chosen = [self.entries[recording] for recording in recordings]
         for entry in chosen:
-            missing = [stream for stream in streams if stream not in entry.streams]
+            missing = [stream for stream in streams if stream not in (*entry.streams, "direction")]
             if missing:
                 raise bad_input(f"{self.path}: recording {entry.id}", "streams", list(entry.streams), f"also {missing}")
         return chosen
@@ -185,7 +197,7 @@ def read_header(path: Path) -> dict:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise bad_input(header, "format", content.get("format") if isinstance(content, dict) else "none", FORMAT)
     if content.get("version") not in READABLE:
-        raise bad_input(header, "version", content.get("version"), f"{VERSION}, the one this acoustill reads")
+        raise bad_input(header, "version", content.get("version"), f"1 to {VERSION}, which this acoustill reads")
     return content
 
 
@@ -210,3 +222,24 @@ def read_image_header(path: Path, header: dict) -> ImageHeader | None:
         raise AcoustillError(f"{path / 'archive.json'}: image.specification: {first_problem(error)}") from error
     except (TypeError, KeyError, ValueError) as error:
         raise AcoustillError(f"{path / 'archive.json'}: image is not a specification ({error})") from error
+
+
+def read_beams(path: Path, header: dict) -> BeamSpecification | None:
+    """What a header says of the beam spectra; None if there are none.
+
+    Args:
+        path: of the archive, for messages.
+        header: the content of its `archive.json`.
+
+    Raises:
+        AcoustillError: if it cannot be read.
+    """
+    beams = header.get("beams")
+    if beams is None:
+        return None
+    try:
+        return beams_from_json(beams)
+    except ValidationError as error:
+        raise AcoustillError(f"{path / 'archive.json'}: beams: {first_problem(error)}") from error
+    except (AcoustillError, TypeError, ValueError) as error:
+        raise AcoustillError(f"{path / 'archive.json'}: beams is not a specification ({error})") from error

@@ -15,6 +15,7 @@ from acoustill.archive.archive import Archive
 from acoustill.archive.entry import Entry
 from acoustill.archive.recording import Recording
 from acoustill.errors import AcoustillError, bad_input
+from acoustill.rig.camera import Camera
 from acoustill.rig.rig import Rig
 
 
@@ -137,25 +138,36 @@ def random_clip(
 
 
 def read_clip(
-    recording: Recording, clip: Clip, streams: Sequence[str], samples_per_frame: int, microphone: int = 0
+    recording: Recording,
+    clip: Clip,
+    streams: Sequence[str],
+    samples_per_frame: int,
+    microphone: int = 0,
+    video_shape: tuple[int, int] | None = None,
+    camera: Camera | None = None,
 ) -> dict[str, np.ndarray]:
     """The streams of a clip.
 
     Args:
         recording: the clip's.
         clip: what to cut.
-        streams: which of audio, image and video.
+        streams: which of audio, image, video, beams and direction.
         samples_per_frame: of the rig.
         microphone: which of the stored microphones is heard.
+        video_shape: (h, w) that video frames are brought to, see `Recording.video`; None keeps them as stored.
+        camera: of the rig; only directions need it.
 
     Shapes:
         audio: (samples,) float32, pascal, or full scale where the sensitivity is not known.
         image: (frames, H, W, C) as stored.
         video: (frames, h, w, 3) uint8 RGB.
+        beams: (frames, steps, rows, columns, bins, 2) float16 as stored.
+        direction: (frames, 2) float32, see `Recording.direction`.
 
     Raises:
         AcoustillError: if the clip does not lie inside the recording, or starts between two frames and is not of
-            audio alone.
+            audio alone; or if its recording does not know the direction of its source.
+        ValueError: if directions are asked for without a camera.
     """
     _check_inside(clip, recording.entry.frames, recording.folder)
     if clip.offset and (not 0 < clip.offset < samples_per_frame or set(streams) != {"audio"}):
@@ -174,7 +186,13 @@ def read_clip(
     if "image" in streams:
         views["image"] = np.array(recording.image[clip.start : stop])
     if "video" in streams:
-        views["video"] = recording.video(clip.start, stop)
+        views["video"] = recording.video(clip.start, stop, shape=video_shape)
+    if "beams" in streams:
+        views["beams"] = np.array(recording.beams[clip.start : stop])
+    if "direction" in streams:
+        if camera is None:
+            raise ValueError("directions are read with the rig's camera")
+        views["direction"] = recording.direction(camera, clip.start, stop)
     return views
 
 

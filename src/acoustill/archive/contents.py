@@ -109,10 +109,11 @@ class ArchiveContents:
         labelled: recordings with a label.
         unlabelled: recordings without.
         lengths: of the recordings.
-        streams: audio, image and video, those that there are.
+        streams: audio, image, video and beams, those that there are.
         microphones: that were kept, the most frequent choice first.
         rig: that made the recordings.
         image: specification or origin of the acoustic images, and `grid`, its rows and columns; None without images.
+        beams: specification of the beam spectra; None without.
         labels: recordings of each label.
         subjects: recordings of each subject.
         scenarios: recordings of each scenario.
@@ -138,6 +139,7 @@ class ArchiveContents:
     microphones: tuple[KeptMicrophones, ...]
     rig: RigContents
     image: dict[str, Any] | None
+    beams: dict[str, Any] | None
     labels: dict[str, int]
     subjects: dict[str, int]
     scenarios: dict[str, int]
@@ -189,6 +191,7 @@ def describe_archive(archive: Archive) -> ArchiveContents:
         microphones=tuple(KeptMicrophones(channels, count) for channels, count in _by_frequency(kept).items()),
         rig=RigContents(rig.name, rig.channels, rig.broken, rig.sample_rate, rig.frame_rate),
         image=_image(archive),
+        beams=None if archive.beams_specification is None else archive.beams_specification.to_json(),
         labels=labels,
         subjects=_counts(entry.subject for entry in entries),
         scenarios=scenarios,

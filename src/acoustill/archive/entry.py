@@ -2,7 +2,7 @@
 
 An archive is a folder:
 
-    archive.json                    format, version, image specification, image grid
+    archive.json                    format, version, image specification and grid, beam specification
     rig.yaml                        the rig that made the recordings
     manifest.jsonl                  one Entry a line, sorted by id
     set-aside.jsonl                 what an import could not take, and why; missing if it took all
@@ -10,8 +10,9 @@ An archive is a folder:
     recordings/<id>/audio.npy       (microphones, samples) float32, or integers with a scale
     recordings/<id>/image.npy       (frames, H, W, C) float16 (MFCC) or float32 (energies, which can be tiny)
     recordings/<id>/video.jpegs     JPEG or PNG files one after the other; where each begins is in the sidecar
+    recordings/<id>/beams.npy       (frames, steps, rows, columns, bins, 2) float16, complex spectra of fixed beams
 
-A recording holds any of the three streams, at least one.
+A recording holds any of the four streams, at least one.
 
 Arrays are plain `.npy` files: memory maps are the fastest store measured for random crops, are safe under
 forked workers, and open in any tool.
@@ -24,11 +25,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
 FORMAT = "acoustill-archive"
-VERSION = 2  # 1 had neither integer audio, nor PNG frames, nor notes, nor hashes of sidecars
-READABLE = (1, 2)
-STREAMS = ("audio", "image", "video")
+VERSION = 3  # of archives with beams
+WITHOUT_BEAMS = 2  # are still written so; 1 had neither integer audio, nor PNG, nor notes, nor hashes of sidecars
+READABLE = (1, WITHOUT_BEAMS, VERSION)
+STREAMS = ("audio", "image", "video", "beams")
+VIEWS = (*STREAMS, "direction")  # of a clip; the direction of a source is no file, but in the sidecar
 
-StreamName = Literal["audio", "image", "video"]
+StreamName = Literal["audio", "image", "video", "beams"]
 RecordingId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 Name = Annotated[str, StringConstraints(min_length=1)]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -45,7 +48,7 @@ class Entry(BaseModel):
         origin: the longer recording that this one was cut from: recordings of one origin are never separated.
         columns: further columns of the user's own, such as the fold of a published split.
         frames: length in video frames; audio holds `samples_per_frame` samples for each.
-        streams: what is there of audio, image and video.
+        streams: what is there of audio, image, video and beams.
         content: hash of the audio, or of the first stream there is, by which equal recordings are found.
     """
 

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from acoustill.archive.entry import Entry
 
 
-def groups_of(entries: Iterable[Entry]) -> dict[str, str]:
+def groups_of(entries: Iterable[Entry], also: Iterable[str] = ()) -> dict[str, str]:
     """The group of each recording, by id: named after the first recording of it.
 
     Two recordings are in one group if their content is equal, if they were cut from one origin, or if a third is with
     both.
+
+    Args:
+        entries: the recordings.
+        also: columns whose recordings of one value are one group too, such as `scenario`.
 
     Example:
         >>> def entry(name, content, origin=None):
@@ -19,6 +23,7 @@ def groups_of(entries: Iterable[Entry]) -> dict[str, str]:
         >>> groups_of([entry("a", "1", "long"), entry("b", "2", "long"), entry("c", "2"), entry("d", "3")])
         {'a': 'a', 'b': 'a', 'c': 'a', 'd': 'd'}
     """
+    also = tuple(also)
     first_with: dict[tuple[str, str], str] = {}
     leader: dict[str, str] = {}
 
@@ -30,6 +35,7 @@ def groups_of(entries: Iterable[Entry]) -> dict[str, str]:
     for entry in entries:
         leader[entry.id] = entry.id
         keys = [("content", entry.content), *([("origin", entry.origin)] if entry.origin is not None else [])]
+        keys += [(name, getattr(entry, name)) for name in also if getattr(entry, name) is not None]
         for key in keys:
             other = root(first_with.setdefault(key, entry.id))
             mine = root(entry.id)

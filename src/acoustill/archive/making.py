@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from acoustill.archive.archive import MANIFEST, ImageHeader, read_header
-from acoustill.archive.entry import FORMAT, VERSION, ManifestLine
+from acoustill.archive.entry import FORMAT, VERSION, WITHOUT_BEAMS, ManifestLine
 from acoustill.errors import AcoustillError
 from acoustill.files import file_hash, first_problem, read_json, write_json, write_json_lines, write_text
+from acoustill.imaging.beam_specification import BeamSpecification
 from acoustill.jobs import SetAside
 from acoustill.rig.file import rig_to_text
 from acoustill.rig.rig import Rig
@@ -20,7 +21,11 @@ from acoustill.version import __version__
 
 
 def create_archive(
-    path: str | Path, rig: Rig, image: ImageHeader | None = None, maker: dict[str, Any] | None = None
+    path: str | Path,
+    rig: Rig,
+    image: ImageHeader | None = None,
+    maker: dict[str, Any] | None = None,
+    beams: BeamSpecification | None = None,
 ) -> None:
     """Starts an archive, or goes on with one that was started in the same way.
 
@@ -29,19 +34,22 @@ def create_archive(
         rig: what records.
         image: what the acoustic images are and where their pixels point; None if there will be none.
         maker: what makes the archive and with which settings; going on needs equal ones.
+        beams: what the beam spectra are; None if there will be none.
 
     Raises:
         AcoustillError: if the folder holds something else, or an archive made in another way.
     """
     path = Path(path)
     points = None if image is None or image.grid is None else image.grid.points_m.round(6).tolist()
-    header = {
+    header: dict[str, Any] = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": WITHOUT_BEAMS if beams is None else VERSION,
         "created_by": f"acoustill {__version__}",
         "maker": maker or {},
         "image": image and {"specification": image.specification.to_json(), "grid_m": points},
     }
+    if beams is not None:
+        header["beams"] = beams.to_json()
     rig_text = rig_to_text(rig)
     recordings = path / "recordings"
     if not _is_a_start(path):
@@ -72,8 +80,11 @@ def _refuse_other(path: Path, header: dict[str, Any], rig_text: str) -> None:
     old = read_header(path)
     other = f"{path}: an archive made with other settings is there"
     refuse_other_settings(other, old.get("maker"), header["maker"])
-    if old.get("version") != VERSION:
-        raise AcoustillError(f"{other}: its version was {old.get('version')} and is {VERSION}; give another folder")
+    if old.get("beams") != header.get("beams"):
+        raise AcoustillError(f"{other}: its beam spectra are others; give another folder")
+    if old.get("version") != header["version"]:
+        versions = f"its version was {old.get('version')} and is {header['version']}"
+        raise AcoustillError(f"{other}: {versions}; give another folder")
     if old.get("image") != header["image"]:
         raise AcoustillError(f"{other}: its acoustic images are others; give another folder")
     if (path / "rig.yaml").read_text(encoding="utf-8") != rig_text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 import av
 import numpy as np
@@ -30,15 +31,17 @@ def encode_picture(rgb: np.ndarray, quality: int | None) -> bytes:
     return b"".join(bytes(packet) for packet in packets)
 
 
-def decode_picture(picture: bytes, name: str) -> np.ndarray:
+def decode_picture(picture: bytes, name: str, smallest: tuple[int, int] | None = None) -> np.ndarray:
     """The pixels of a JPEG or PNG file.
 
     Args:
         picture: the file.
         name: of the picture, for the message.
+        smallest: (rows, columns) that are enough. A JPEG is then decoded straight to the smallest multiple of an eighth
+            of its size that has as many, which is faster than decoding all of it.
 
     Shapes:
-        Output: (h, w, 3) uint8 RGB.
+        Output: (h, w, 3) uint8 RGB; not smaller than the picture, or than `smallest` where the picture is larger.
 
     Raises:
         AcoustillError: if it is broken, cut short, or neither.
@@ -47,12 +50,45 @@ def decode_picture(picture: bytes, name: str) -> np.ndarray:
         if picture.startswith(JPEG):
             height, width = simplejpeg.decode_jpeg_header(picture)[:2]
             _check_size(height, width)
-            return simplejpeg.decode_jpeg(picture, colorspace="RGB")
+            rows, columns = smallest or (height, width)
+            return simplejpeg.decode_jpeg(picture, colorspace="RGB", min_height=rows, min_width=columns)
         if picture.startswith(PNG):
             return _decode_png(picture)
     except (ValueError, RuntimeError, struct.error, av.FFmpegError) as error:
         raise AcoustillError(f"{name} is broken ({error})") from error
     raise AcoustillError(f"{name} is broken (neither JPEG nor PNG)")
+
+
+def resize_picture(rgb: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A picture brought to a size: means over areas where it shrinks, linear interpolation where it grows.
+
+    All of the picture is kept, so a place at the same fraction of rows and columns shows the same thing.
+
+    Args:
+        rgb: the picture.
+        shape: (rows, columns) wanted.
+
+    Shapes:
+        rgb: (h, w, 3) uint8.
+        Output: (rows, columns, 3) uint8.
+    """
+    if rgb.shape[:2] == shape:
+        return rgb
+    over_rows = np.tensordot(_weights(rgb.shape[0], shape[0]), rgb.astype(np.float32), axes=1)
+    resized = np.tensordot(_weights(rgb.shape[1], shape[1]), over_rows, axes=(1, 1)).transpose(1, 0, 2)
+    return np.ascontiguousarray(np.rint(resized).clip(0, 255).astype(np.uint8))
+
+
+@lru_cache(maxsize=32)
+def _weights(old: int, new: int) -> np.ndarray:
+    """(new, old) weights of one axis; each row sums to 1."""
+    step = old / new
+    if old >= new:
+        edges, pixels = np.arange(new + 1)[:, None] * step, np.arange(old)
+        overlap = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
+        return (overlap.clip(0) / step).astype(np.float32)
+    centres = ((np.arange(new) + 0.5) * step - 0.5).clip(0, old - 1)
+    return (1 - np.abs(centres[:, None] - np.arange(old))).clip(0).astype(np.float32)
 
 
 def _check_size(rows: int, columns: int) -> None:

@@ -15,7 +15,7 @@ KINDS = {
     "silence": "a working channel, or all of a stream, holds nothing, or a channel nothing while others go on",
     "stuck": "a channel holds one value, or the samples of another channel, or acoustic images stand still",
     "duplicate": "two recordings hold equal content",
-    "synchrony": "acoustic images run ahead of the audio, or behind",
+    "synchrony": "acoustic images or beams run ahead of the audio, or behind",
     "picture": "a frame of a video is broken or of another size",
     "manifest": "manifest, sidecars, folders and the list of what was set aside do not agree, or cannot be read",
     "rig": "the rig has not the microphones that were stated",

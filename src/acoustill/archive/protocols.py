@@ -34,6 +34,7 @@ _USED_BY = {
     "folds": _DEALT,
     "seed": _DEALT,
     "held_out": ("scenarios", "scenarios-and-subjects"),
+    "validated_scenario": ("scenarios", "scenarios-and-subjects"),
     "column": ("fixed",),
     "scenario": ("paper-chunks",),
 }
@@ -51,6 +52,8 @@ class Protocol(BaseModel):
         fold: which fold is tested; the next one is validated.
         folds: into how many folds recordings or subjects are dealt.
         held_out: the scenario that is never trained on.
+        validated_scenario: another one that is never trained on either, for the best round is chosen in it; None
+            validates in the scenarios that are trained on.
         column: the column that `fixed` splits by; it holds the number or name of a fold, or train, validation and
             test.
         seed: of the shuffle before dealing; `fixed` shuffles nothing, and the shuffle of `paper-chunks` is the paper's.
@@ -65,6 +68,7 @@ class Protocol(BaseModel):
     fold: int = Field(default=0, ge=0)
     folds: int = Field(default=3, ge=3)
     held_out: str | None = None
+    validated_scenario: str | None = None
     column: str = "fold"
     seed: int = 0
     scenario: str | None = None
@@ -159,7 +163,7 @@ def _unlabelled(archive: Archive, protocol: Protocol, split: Split, dealing: _De
     contents = {entry.content for entry in held}
     subjects = {entry.subject for entry in held} - {None}
     origins = {entry.origin for entry in held} - {None}
-    scenarios = {protocol.held_out} - {None} if protocol.name in _USED_BY["held_out"] else set()
+    scenarios = {protocol.held_out, protocol.validated_scenario} - {None}
     by_column = dealing.side_of if dealing is not None and protocol.name == "fixed" else None
     return tuple(
         entry.id
@@ -232,7 +236,7 @@ def _by_scenario(archive: Archive, labelled: list[Entry], protocol: Protocol) ->
         side = inside.side_of(entry, fold)
         if entry.scenario == held_out:
             return "test" if side == "test" else "unused"
-        return "unused" if side == "test" else side
+        return "unused" if side == "test" else _side_in_scenario(entry, side, protocol)
 
     return inside._replace(side_of=side_of)
 
@@ -243,9 +247,19 @@ def _by_scenario_and_subject(archive: Archive, labelled: list[Entry], protocol: 
 
     def side_of(entry: Entry, fold: int) -> str:
         side = inside.side_of(entry, fold)
-        return "unused" if entry.scenario == held_out and side != "test" else side
+        if entry.scenario == held_out:
+            return "test" if side == "test" else "unused"
+        return _side_in_scenario(entry, side, protocol)
 
     return inside._replace(side_of=side_of)
+
+
+def _side_in_scenario(entry: Entry, side: str, protocol: Protocol) -> str:
+    """Where one scenario is validated, all that is validated is of it, and nothing else of it is learnt from."""
+    if protocol.validated_scenario is None:
+        return side
+    elsewhere = "train" if entry.scenario != protocol.validated_scenario else "validation"
+    return side if side in ("test", elsewhere) else "unused"
 
 
 def _by_column(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
@@ -309,6 +323,13 @@ def _held_out(archive: Archive, labelled: list[Entry], protocol: Protocol) -> st
         raise bad_input(archive.path, "protocol.held_out", repr(protocol.held_out), f"one of {scenarios}")
     if len(scenarios) < 2:
         raise bad_input(archive.path, "number of scenarios", 1, "at least 2")
+    if protocol.validated_scenario is not None:
+        others = [scenario for scenario in scenarios if scenario != protocol.held_out]
+        if protocol.validated_scenario not in others:
+            found = repr(protocol.validated_scenario)
+            raise bad_input(archive.path, "protocol.validated_scenario", found, f"one of {others}")
+        if len(others) < 2:
+            raise bad_input(archive.path, "number of scenarios", 2, "at least 3, to train, validate and test in")
     return protocol.held_out
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from acoustill.archive.entry import Entry, Sidecar, StreamFile
-from acoustill.archive.pictures import decode_picture
+from acoustill.archive.pictures import decode_picture, resize_picture
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import first_problem, read_json
+from acoustill.rig.camera import Camera
 
 Fetch = Callable[[Path, str | None], None]
 
@@ -78,6 +79,47 @@ class Recording:
         return image
 
     @cached_property
+    def beams(self) -> np.ndarray:
+        """(frames, steps, rows, columns, bins, 2) float16, see `BeamSpectra`; read only."""
+        beams = self._map("beams")
+        if beams.ndim != 6 or beams.shape[-1] != 2:
+            raise bad_input(self.file("beams"), "shape", beams.shape, "(frames, steps, rows, columns, bins, 2)")
+        return beams
+
+    def direction(self, camera: Camera, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Where in the camera's view the source is in the middle of each frame, as whoever simulated it wrote it down.
+
+        Args:
+            camera: of the rig that recorded.
+            start: first frame.
+            stop: the one after the last; None for all.
+
+        Shapes:
+            Output: (frames, 2) float32: column / width and row / height, from 0 to 1 inside the view.
+
+        Raises:
+            AcoustillError: if the recording does not know it.
+        """
+        simulated = self.sidecar.provenance.get("simulated")
+        known = simulated if isinstance(simulated, dict) else {}
+        stated = known.get("pixels", known.get("pixel"))
+        if stated is None:
+            raise AcoustillError(
+                f"{self.folder}: nobody knows in which direction its source is; only simulated actions do"
+            )
+        frames = self.entry.frames
+        try:
+            pixels = np.asarray(stated, dtype=np.float64)
+        except (TypeError, ValueError):
+            pixels = np.empty(0)
+        if pixels.shape not in ((2,), (frames, 2)) or not np.isfinite(pixels).all():
+            expected = f"one pixel (column, row), or one for each of {frames} frames"
+            raise bad_input(self.folder / "recording.json", "direction of its source", str(stated)[:60], expected)
+        first, after, _ = slice(start, stop).indices(frames)
+        seen = pixels[first:after] if pixels.ndim == 2 else np.broadcast_to(pixels, (after - first, 2))
+        return (seen / (camera.width, camera.height)).astype(np.float32)
+
+    @cached_property
     def _pictures(self) -> tuple[np.ndarray, tuple[int, ...]]:
         stated = self._stated("video")
         path = self.file("video")
@@ -98,19 +140,30 @@ class Recording:
             raise bad_input(self.folder, "frame", index, f"0 to {len(offsets) - 2}")
         return pictures[offsets[index] : offsets[index + 1]].tobytes()
 
-    def frame(self, index: int) -> np.ndarray:
-        """One video frame, (h, w, 3) uint8 RGB.
+    def frame(self, index: int, shape: tuple[int, int] | None = None) -> np.ndarray:
+        """One video frame, (h, w, 3) uint8 RGB, brought to a shape (h, w) if one is given.
 
         Raises:
             AcoustillError: if the frame is broken or there is no such frame.
         """
-        return decode_picture(self.encoded_frame(index), f"{self.folder}: frame {index} of the video")
+        name = f"{self.folder}: frame {index} of the video"
+        picture = decode_picture(self.encoded_frame(index), name, shape)
+        return picture if shape is None else resize_picture(picture, shape)
 
-    def video(self, start: int = 0, stop: int | None = None, step: int = 1) -> np.ndarray:
-        """Video frames start, start + step, ... before stop: (frames, h, w, 3) uint8 RGB."""
+    def video(
+        self, start: int = 0, stop: int | None = None, step: int = 1, shape: tuple[int, int] | None = None
+    ) -> np.ndarray:
+        """Video frames start, start + step, ... before stop: (frames, h, w, 3) uint8 RGB.
+
+        Args:
+            start: first frame.
+            stop: the one after the last; None for all.
+            step: from one frame to the next.
+            shape: (h, w) that all of the picture is brought to while it is decoded; None keeps it as stored.
+        """
         stop = self.entry.frames if stop is None else stop
         try:
-            return np.stack([self.frame(i) for i in range(start, stop, step)])
+            return np.stack([self.frame(i, shape) for i in range(start, stop, step)])
         except ValueError as error:
             raise AcoustillError(f"{self.folder}: its video frames are not of one size, or there are none") from error
 

@@ -18,13 +18,24 @@ from acoustill.archive.soundness import check_channels
 from acoustill.archive.synchrony_check import image_loudness, lag_of_images, power_level
 from acoustill.errors import AcoustillError
 from acoustill.files import file_hash
+from acoustill.imaging.beam_specification import BeamSpecification
 from acoustill.imaging.specification import ImageSpecification
 from acoustill.rig.rig import Rig
 
 SIDECAR = "recording.json"
 CHANGED = f"{SIDECAR} was changed since the manifest was written"
-TYPES = {"audio": ("float32", "int16", "int32"), "image": ("float16", "float32"), "video": ("uint8",)}
-AXES = {"audio": "(microphones, samples)", "image": "(frames, H, W, C)", "video": "(frames, h, w, 3)"}
+TYPES = {
+    "audio": ("float32", "int16", "int32"),
+    "image": ("float16", "float32"),
+    "video": ("uint8",),
+    "beams": ("float16",),
+}
+AXES = {
+    "audio": "(microphones, samples)",
+    "image": "(frames, H, W, C)",
+    "video": "(frames, h, w, 3)",
+    "beams": "(frames, steps, rows, columns, bins, 2)",
+}
 BLOCK_BYTES = 1 << 23
 FROZEN_MOVEMENT_DB = 0.25  # steady noise of a thousand samples a frame moves by more in a second, tones do not
 
@@ -136,7 +147,8 @@ def _check_file(recording: Recording, stream: str, stated: StreamFile, entry: En
             return "hash", f"{path.name} was changed: its hash is not the one of the sidecar{copy}"
     except (AcoustillError, OSError) as error:  # of archives that are far away, files are checked as they come
         return "hash" if "its hash is not the one" in str(error) else "missing", _reason(error)
-    as_it_should = len(stated.shape) == len(AXES[stream].split(",")) and (stream != "video" or stated.shape[3] == 3)
+    last = {"video": 3, "beams": 2}.get(stream)  # as many colours, and parts of a complex number
+    as_it_should = len(stated.shape) == len(AXES[stream].split(",")) and last in (None, stated.shape[-1])
     if stated.dtype not in TYPES[stream] or not as_it_should or 0 in stated.shape:
         expected = f"{' or '.join(TYPES[stream])} {AXES[stream]}"
         return "shape", f"{path.name} is {stated.dtype} {stated.shape}, expected {expected}"
@@ -150,6 +162,8 @@ def _check_stream(recording: Recording, stream: str, stated: StreamFile, frames:
         return _check_audio(recording.audio, stated, frames, archive.rig)
     if stream == "image":
         return _check_images(recording.image, stated.file, archive.image_header)
+    if stream == "beams":
+        return _check_beams(recording.beams, stated.file, archive.beams_specification, archive.rig)
     return _check_video(recording, stated)
 
 
@@ -236,6 +250,32 @@ def _check_image_shape(shape: tuple[int, ...], file: str, header: ImageHeader | 
             yield "shape", f"{file} holds images of {found}, but archive.json states {channels} channels"
 
 
+def _check_beams(beams: np.ndarray, file: str, specification: BeamSpecification | None, rig: Rig) -> _Checked:
+    findings: list[Finding] = []
+    if specification is None:
+        findings.append(("manifest", f"archive.json does not say what the values of {file} are"))
+    elif beams.shape[1:-1] != (stated := specification.shape(rig)):
+        found, expected = (
+            "{} spectra a frame of {} x {} beams and {} bins".format(*one) for one in (beams.shape[1:], stated)
+        )
+        findings.append(("shape", f"{file} holds {found}, but archive.json states {expected}"))
+    length = max(1, BLOCK_BYTES // max(1, 4 * beams[:1].nbytes))
+    power = np.concatenate(
+        [
+            np.square(beams[start : start + length], dtype=np.float32).sum(axis=(1, 2, 3, 4, 5), dtype=np.float64)
+            for start in range(0, len(beams), length)
+        ]
+    )
+    broken = np.flatnonzero(~np.isfinite(power))
+    if len(broken):
+        count = f"the beams of {len(broken)} frames are" if len(broken) > 1 else "the beams of a frame are"
+        findings.append(("finite", f"{count} not finite, the first is frame {broken[0]}"))
+    elif not power.any():
+        findings.append(("silence", "its beams hold nothing but 0"))
+    telling = not len(broken) and bool(power.any())
+    return _Checked(tuple(findings), telling, power_level(power) if telling else None)
+
+
 def _check_video(recording: Recording, stated: StreamFile) -> _Checked:
     path, offsets = recording.file("video"), stated.offsets or ()
     frames, size = stated.shape[0], tuple(stated.shape[1:])
@@ -272,13 +312,15 @@ def _check_video(recording: Recording, stated: StreamFile) -> _Checked:
 
 
 def _check_synchrony(streams: dict[str, _Checked]) -> Iterator[Finding]:
-    audio, images = (streams[name].levels if name in streams else None for name in ("audio", "image"))
-    if audio is None or images is None:
-        return
-    lag = lag_of_images(audio, images)
-    if lag:
-        frames = f"{abs(lag)} frame{'s' if abs(lag) > 1 else ''}"
-        yield "synchrony", f"its acoustic images run {frames} {'behind' if lag > 0 else 'ahead of'} the audio"
+    audio = streams["audio"].levels if "audio" in streams else None
+    for stream, name in (("image", "acoustic images"), ("beams", "beams")):
+        images = streams[stream].levels if stream in streams else None
+        if audio is None or images is None:
+            continue
+        lag = lag_of_images(audio, images)
+        if lag:
+            frames = f"{abs(lag)} frame{'s' if abs(lag) > 1 else ''}"
+            yield "synchrony", f"its {name} run {frames} {'behind' if lag > 0 else 'ahead of'} the audio"
 
 
 def _check_frozen(streams: dict[str, _Checked], frame_rate: float) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
-"""Whether acoustic images run ahead of the audio that they should belong to, or behind.
+"""Whether acoustic images, or beams, run ahead of the audio that they should belong to, or behind.
 
-What is loud in the audio of a frame is loud in its acoustic image. The changes of the two levels from frame to frame
-are correlated at lags of up to 12 frames; changes and not levels, for these go on from frame to frame, and two
-slow curves correlate by chance. Another lag than 0 is believed only if all of this holds:
+What is loud in the audio of a frame is loud in its acoustic image and in its beams. The changes of the two levels from
+frame to frame are correlated at lags of up to 12 frames; changes and not levels, for these go on from frame to frame,
+and two slow curves correlate by chance. Another lag than 0 is believed only if all of this holds:
 
 - the recording has at least 36 frames, and the level of its audio moves by at least 1 dB (standard deviation):
   steady noise and silence say nothing about time;

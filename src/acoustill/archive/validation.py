@@ -42,7 +42,8 @@ def validate_archive(path: str | Path, jobs: int = 1, advance: Callable[[], None
     """
     archive = Archive(path)
     local = isinstance(path, Path) or "://" not in path
-    _, header = archive.rig, archive.image_header  # both, so that what cannot be read is refused before the work
+    # All three, so that what cannot be read is refused before the work.
+    _, header, _ = archive.rig, archive.image_header, archive.beams_specification
     ids = list(archive.entries)
     jobs = max(1, min(jobs, len(ids)))
     work = (

@@ -99,6 +99,7 @@ class RecordingWriter:
         self._audio: tuple[ArrayWriter, tuple[int, ...], float] | None = None
         self._image: ArrayWriter | None = None
         self._video: FrameWriter | None = None
+        self._beams: ArrayWriter | None = None
 
     def audio(
         self, microphones: Sequence[int], samples: int, dtype: np.dtype | type = np.float32, scale: float = 1.0
@@ -135,6 +136,17 @@ class RecordingWriter:
         self._image = ArrayWriter(self._folder / "image.npy", (frames, *shape), dtype)
         return self._image
 
+    def beams(self, frames: int, shape: tuple[int, int, int, int]) -> ArrayWriter:
+        """Starts the beam spectra; blocks of frames go to `append`.
+
+        Args:
+            frames: how many will come.
+            shape: (steps, rows, columns, bins) of a frame, see `BeamSpecification.shape`.
+        """
+        self._check_space(2 * frames * math.prod(shape) * np.dtype(np.float16).itemsize)
+        self._beams = ArrayWriter(self._folder / "beams.npy", (frames, *shape, 2), np.float16)
+        return self._beams
+
     def _check_space(self, size: int) -> None:
         """Refuses what cannot fit before hours are spent on it: a file can state any length."""
         free = shutil.disk_usage(self._folder).free
@@ -153,7 +165,7 @@ class RecordingWriter:
 
     def abandon(self) -> None:
         """Closes the files; the folder goes."""
-        for writer in (self._audio and self._audio[0], self._image, self._video):
+        for writer in (self._audio and self._audio[0], self._image, self._video, self._beams):
             if writer is not None:
                 writer.close()
 
@@ -176,6 +188,9 @@ class RecordingWriter:
         if self._video is not None:
             files["video"] = self._video.described()
             frames["video"] = len(self._video)
+        if self._beams is not None:
+            files["beams"] = _described(self._beams, self._recording)
+            frames["beams"] = self._beams.shape[0]
         if not frames or min(frames.values()) < 1:
             raise bad_input(self._recording, "frames", frames or "no stream", "at least one frame of a stream")
         if len(set(frames.values())) > 1:
@@ -269,6 +284,7 @@ def write_recording(
     scale: float | None = None,
     image: np.ndarray | None = None,
     video: np.ndarray | None = None,
+    beams: np.ndarray | None = None,
     label: str | None = None,
     scenario: str | None = None,
     subject: str | None = None,
@@ -286,6 +302,7 @@ def write_recording(
         scale: what integer audio is multiplied by, to pascal or full scale (2**-15 and 2**-31 are full scale).
         image: acoustic images.
         video: frames, kept as JPEG.
+        beams: beam spectra, see `BeamSpectra`; kept in float16.
         label: see `Entry`, as are the next three.
         scenario: where.
         subject: who.
@@ -296,6 +313,7 @@ def write_recording(
         audio: (microphones, samples), a whole number of samples per frame.
         image: (frames, H, W, C); kept in float16 if it comes so, else in float32.
         video: (frames, h, w, 3) uint8 RGB.
+        beams: (frames, steps, rows, columns, bins, 2).
 
     Raises:
         AcoustillError: see `writing_recording`.
@@ -307,7 +325,7 @@ def write_recording(
         raise bad_input(recording, "audio", found, f"{len(microphones)} channels, {frames} whole frames")
     if audio is not None and audio.dtype.kind in "iu" and scale is None:
         raise bad_input(recording, "scale", "not given", f"what {audio.dtype} audio is multiplied by")
-    for name, stream in (("image", image), ("video", video)):
+    for name, stream in (("image", image), ("video", video), ("beams", beams)):
         if stream is not None and len(stream) != frames:
             raise bad_input(recording, f"number of {name} frames", len(stream), f"{frames}")
     archive = Path(archive)
@@ -331,4 +349,9 @@ def write_recording(
             pictures = writer.video()
             for frame in video:
                 pictures.append(frame)
+        if beams is not None:
+            if beams.ndim != 6 or beams.shape[-1] != 2:
+                expected = "(frames, steps, rows, columns, bins, 2)"
+                raise bad_input(recording, "shape of the beams", beams.shape, expected)
+            writer.beams(frames, beams.shape[1:5]).append(beams)
     return Recording(archive / "recordings" / recording).entry

@@ -22,7 +22,7 @@ app = typer.Typer(
 2. `image` shows what a recording of any array sees: acoustic images and the strongest sources; `map` finds the
    sources of a whole recording more sharply, `overlay` shows the images over the camera's video, `listen` gives the
    sound of one place, and `calibrate` finds how the camera stands to the array;
-3. `train` a teacher on acoustic images, and a student on labels alone: the control;
+3. `train` a teacher on acoustic images, beams or video, and a student on labels alone: the control;
 4. `distill` the teacher's knowledge into a student that hears one microphone;
 5. `evaluate` every run on its test side, and write a `report` with intervals.
 
@@ -34,6 +34,14 @@ app = typer.Typer(
 RigOption = Annotated[str | None, typer.Option(help="A rig file, or a preset: dualcam, uma16.")]
 BeamformerOption = Annotated[str, typer.Option(help="delay-and-sum, or superdirective: sharper at low frequencies.")]
 ImageGrid = Annotated[str, typer.Option(help="Columns x rows of the image.")]
+Beams = Annotated[
+    bool,
+    typer.Option("--beams", help="Also keep complex spectra of fixed beams: noise is added to them in training."),
+]
+BeamGrid = Annotated[
+    str | None,
+    typer.Option(help="Columns x rows of the beams over the camera's view; implies --beams. By default 8x6."),
+]
 SampleRate = Annotated[int | None, typer.Option(help="In hertz, of recordings that do not say it; else the rig's.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes. They change nothing in the result.")]
 Config = Annotated[Path, typer.Argument(help="The experiment, a YAML file.", show_default=False)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from acoustill.cli.app import ImageGrid, Jobs, SampleRate, app, close_with_set_aside
+from acoustill.cli.app import BeamGrid, Beams, ImageGrid, Jobs, SampleRate, app, close_with_set_aside
 
 if TYPE_CHECKING:
     from acoustill.archive.importers.importing import ImportPlan
@@ -58,7 +58,7 @@ RigFile = Annotated[
     str | None,
     typer.Option(help="A rig file or preset; by default DualCam. The data set's true positions are not public."),
 ]
-FormedDistance = Annotated[float, typer.Option(help="Of the plane that formed images show, in metres.")]
+FormedDistance = Annotated[float, typer.Option(help="Of the plane that formed images, and beams, show, in metres.")]
 
 
 @import_app.command()
@@ -192,6 +192,8 @@ def rig(
     features: Annotated[str, typer.Option(help="mfcc, mel or energy: the channels of the images.")] = "mfcc",
     distance: FormedDistance = 2.0,
     grid: ImageGrid = "48x36",
+    beams: Beams = False,
+    beam_grid: BeamGrid = None,
     synchrony: Annotated[
         str,
         typer.Option(
@@ -219,13 +221,15 @@ def rig(
     Columns: `audio` (WAV, FLAC, HDF5, NPY; all channels of the rig), and, if you have them, `video`, `label` (empty:
     for the teacher to label), `scenario`, `subject`, `id`, `start_s` and `stop_s` (an excerpt), `offset_s` and
     `drift_ppm` (video time = (1 + drift) x (audio time - offset)). Further columns are kept. Paths are relative to the
-    table. Example:
+    table. Examples, the second of noise in empty rooms, to be mixed into trainings:
 
-    `acoustill import rig takes.csv archives/mine --rig rig.yaml --synchrony sound --jobs 2`
+    `acoustill import rig takes.csv archives/mine --rig rig.yaml --synchrony sound --beams --jobs 2`
+
+    `acoustill import rig rooms.csv archives/noise --rig rig.yaml --beams --no-images --jobs 2`
     """
     from acoustill.archive.importers.rig_recording import RigOptions
     from acoustill.archive.importers.rig_table import plan_rig
-    from acoustill.commands.arguments import image_size
+    from acoustill.commands.arguments import beams_wanted, image_size
     from acoustill.rig import load_rig
 
     columns, rows = image_size(grid, "import rig")
@@ -237,6 +241,7 @@ def rig(
         distance_m=distance,
         image_rows=rows,
         image_columns=columns,
+        beams=beams_wanted(beams, beam_grid, "import rig", distance),
         synchrony=synchrony,  # type: ignore[arg-type]
         offset_s=offset,
         drift_ppm=drift,

@@ -16,12 +16,13 @@ def train(
     config: Config,
     overrides: Overrides = None,
     role: Annotated[
-        str, typer.Option(help="teacher (sees acoustic images) or student (hears one microphone).")
+        str, typer.Option(help="teacher (has images, beams or video) or student (hears one microphone).")
     ] = "student",
     out: RunOut = Path("runs/run"),
 ) -> None:
     """Train a teacher, or a student on labels alone: the control of every distillation.
 
+    The experiment says which network it is, or an override such as `teacher.network=beamnet`; docs/teachers.md has all.
     An interrupted training goes on when the same command is given again.
     """
     from acoustill.errors import bad_input

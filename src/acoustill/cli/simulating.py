@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from acoustill.cli.app import Jobs, app, close_with_set_aside
+from acoustill.cli.app import BeamGrid, Beams, Jobs, app, close_with_set_aside
 
 
 class _Group(TyperGroup):
@@ -25,7 +25,7 @@ class _Group(TyperGroup):
 
         command = super().get_command(ctx, cmd_name)
         if command is None:
-            expected = "avia-sim or sounds, then the folder: `acoustill simulate avia-sim OUT`"
+            expected = "avia-sim, sounds or noise, then the folder: `acoustill simulate avia-sim OUT`"
             raise bad_input("simulate", "data set", repr(cmd_name), expected)
         return command
 
@@ -38,7 +38,8 @@ simulate_app = typer.Typer(
 
 `avia-sim` makes a data set like the paper's AVIA, which is given out on request only: 14 actions by 9 people in an
 anechoic chamber, an office and on a terrace, and unlabelled recordings in an endless family of other places. `sounds`
-plays a collection such as ESC-50 through a loudspeaker in front of the rig.
+plays a collection such as ESC-50 through a loudspeaker in front of the rig. `noise` is what the rig hears in other
+places while nobody acts.
 
 Everything follows from `--seed`: the same command gives the same bytes, whatever the number of `--jobs`. A rough figure
 of the disk that it needs comes at once; then one recording of each scenario is made and measured, which tells disk and
@@ -77,6 +78,8 @@ def avia_sim(
         int | None, typer.Option(help="How many microphones' audio to keep; by default 4.", min=1, show_default=False)
     ] = None,
     all_microphones: AllMicrophones = False,
+    beams: Beams = False,
+    beam_grid: BeamGrid = None,
     layout: Annotated[
         str, typer.Option(help="archive, or avia: the folders in which AVIA comes, with all microphones.")
     ] = "archive",
@@ -94,6 +97,10 @@ def avia_sim(
     original in ESC-50, is heard from two subjects, or from a subject and in an unlabelled recording. With fewer
     originals than subjects (one more if there are unlabelled recordings), the command refuses.
 
+    `--beams` keeps, beside images and video, what 48 beams hear: complex spectra, 20 ms long, every 10 ms, of the whole
+    array at a hundredth of its data, and 2.4 MB a second of a recording. Teachers that listen to beams are trained on
+    scenes with recorded noise in them, as if both had been heard at once.
+
     `--layout avia` writes `matfiles/` and `sync/` as AVIA comes, for other code: 2^31 of its int32 audio is 100 Pa. It
     holds all microphones and images in double precision, so it is about eight times larger than an archive.
 
@@ -101,6 +108,7 @@ def avia_sim(
 
     `acoustill simulate avia-sim folders/small --preset small --layout avia --jobs 8`
     """
+    from acoustill.commands.arguments import beams_wanted
     from acoustill.errors import AcoustillError, bad_input
     from acoustill.rig import load_rig
     from acoustill.simulation import PRESETS, find_clips, plan_avia_sim, simulate_archive, simulate_avia_folders
@@ -113,6 +121,7 @@ def avia_sim(
     plan = dataclasses.replace(
         plan, seconds=plan.seconds if seconds is None else seconds, subjects=subjects or plan.subjects
     )
+    spectra = beams_wanted(beams, beam_grid, "simulate")
     clips = None if sounds is None else find_clips(sounds)
     takes = plan_avia_sim(plan, seed, unlabelled, clips)
     recorder = load_rig(rig)
@@ -122,6 +131,8 @@ def avia_sim(
         if microphones is not None or all_microphones:
             given = "--all-microphones" if microphones is None else "--microphones"
             raise AcoustillError(f"simulate: AVIA's layout always holds all microphones; leave {given} out")
+        if spectra is not None:
+            raise AcoustillError("simulate: AVIA's layout has no place for --beams; leave them out")
         aside = simulate_avia_folders(out, recorder, takes, jobs=jobs, tell=_tell)
     else:
         aside = simulate_archive(
@@ -130,6 +141,7 @@ def avia_sim(
             takes,
             microphones=4 if microphones is None else microphones,
             all_microphones=all_microphones,
+            beams=spectra,
             jobs=jobs,
             tell=_tell,
         )
@@ -181,6 +193,48 @@ def sounds(
         tell=_tell,
     )
     typer.echo(f"{out}: {len(takes) - len(aside)} recordings of {seconds:g} s")
+    close_with_set_aside(aside)
+
+
+@simulate_app.command()
+def noise(
+    out: Out,
+    takes: Annotated[int, typer.Option(help="How many recordings, each in a place of its own.", min=1)] = 72,
+    seconds: Annotated[float, typer.Option(help="Length of a recording, from 0.5 to 3600.")] = 10.0,
+    beams: Beams = False,
+    beam_grid: BeamGrid = None,
+    rig: RigName = "dualcam",
+    microphones: Annotated[int, typer.Option(help="How many microphones' audio to keep.", min=1)] = 4,
+    all_microphones: AllMicrophones = False,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+) -> None:
+    """Noise fields that a rig recorded elsewhere, while nobody acted.
+
+    Each recording is of another room or outdoor place: ventilation, voices, traffic, and events such as coughs and
+    doors, at the level at which they stand beside AVIA-Sim's actions. It has audio (and beams), but no label, no image
+    and no video. Mixed into a training's takes, they stand in for places that the rig has never been to. With the
+    `--seed`, `--rig` and `--beam-grid` of a data set, they are of the same rig, microphones' errors included. What
+    your own rig records of empty rooms becomes such an archive by `acoustill import rig --beams --no-images`. Example:
+
+    `acoustill simulate noise archives/noise --beams --jobs 2`
+    """
+    from acoustill.commands.arguments import beams_wanted
+    from acoustill.rig import load_rig
+    from acoustill.simulation import plan_noise, simulate_noise
+
+    planned = plan_noise(takes, seconds, seed)
+    aside = simulate_noise(
+        out,
+        load_rig(rig),
+        planned,
+        microphones=microphones,
+        all_microphones=all_microphones,
+        beams=beams_wanted(beams, beam_grid, "simulate"),
+        jobs=jobs,
+        tell=_tell,
+    )
+    typer.echo(f"{out}: {len(planned) - len(aside)} recordings of {seconds:g} s")
     close_with_set_aside(aside)
 
 

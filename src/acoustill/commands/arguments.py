@@ -7,12 +7,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.jobs import console, progress_bar
+
+if TYPE_CHECKING:
+    from acoustill.imaging.beam_specification import BeamSpecification
 
 LARGEST_M = 10_000.0  # farther than any microphone array hears
 LARGEST_PIXELS = 1_000_000
@@ -96,6 +99,20 @@ def image_size(text: str, command: str, option: str = "--grid") -> tuple[int, in
     if min(columns, rows) < 1 or columns * rows > LARGEST_PIXELS:
         raise bad_input(command, option, repr(text), f"columns x rows of 1 to {LARGEST_PIXELS:,} pixels")
     return columns, rows
+
+
+def beams_wanted(beams: bool, grid: str | None, command: str, distance_m: float = 2.0) -> BeamSpecification | None:
+    """The beam spectra of `--beams` and `--beam-grid columnsxrows`, of which the second implies the first.
+
+    Raises:
+        AcoustillError: if the grid holds no size.
+    """
+    from acoustill.imaging.beam_specification import BeamSpecification
+
+    if grid is None:
+        return BeamSpecification(distance_m=distance_m) if beams else None
+    columns, rows = image_size(grid, command, "--beam-grid")
+    return BeamSpecification(rows, columns, distance_m)
 
 
 def refuse_overwriting(command: str, out: Path | None, inputs: Iterable[Path | None]) -> None:

@@ -76,6 +76,8 @@ def _facts(contents: ArchiveContents) -> Iterator[tuple[str, str]]:
     yield "rig", f"{rig.name}: {counted(rig.microphones, 'microphone')}{broken}; {rates}"
     if contents.image is not None:
         yield "images", _image(contents.image)
+    if contents.beams is not None:
+        yield "beams", "complex spectra, {steps} a frame, in {columns} x {rows} directions".format(**contents.beams)
     if contents.microphones:
         kept = [f"{ranges(one.channels)} in {counted(one.recordings, 'recording')}" for one in contents.microphones[:4]]
         more = len(contents.microphones) - len(kept)

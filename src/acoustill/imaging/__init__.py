@@ -9,6 +9,8 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
+    "BeamSpecification": "acoustill.imaging.beam_specification",
+    "BeamSpectra": "acoustill.imaging.beam_spectra",
     "BeamStream": "acoustill.imaging.beam",
     "CrossSpectra": "acoustill.imaging.cross_spectral_matrix",
     "DelayAndSum": "acoustill.imaging.steering",

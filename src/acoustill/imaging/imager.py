@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from acoustill.errors import AcoustillError, bad_input
+from acoustill.imaging.arithmetic import full_precision
 from acoustill.imaging.grid import Grid, camera_grid
 from acoustill.imaging.mel import cepstrum_matrix
 from acoustill.imaging.paths import EnergyPath, ExactPath, SkeletonPath
@@ -104,7 +104,7 @@ class Imager:
             heard = np.flatnonzero(pooling.any(axis=0))
             self._used = slice(int(heard[0]), int(heard[-1]) + 1)
         self._pooling = pooling[:, self._used]
-        with self._torch_state():
+        with full_precision(self.threads):
             self._workspace = Workspace(_device(device))
             self._dtype = torch.bfloat16 if self.path == "bf16" else torch.float32
             self._transform = FrameSpectra(rig.working, block, self._workspace, self._dtype)
@@ -156,7 +156,7 @@ class Imager:
     def images(self, signals: np.ndarray) -> Images:
         """As calling the imager, and the energy of each pixel beside the features."""
         images = self._empty(self._whole_frames(signals))
-        with self._torch_state():
+        with full_precision(self.threads):
             for span, spectra in self._spectra(signals):
                 self._form(spectra, Images(*(part[span] for part in images)))
         if not np.isfinite(images.energy).all():
@@ -181,7 +181,7 @@ class Imager:
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous or not out.flags.writeable:
             found = f"{out.dtype} of shape {out.shape}"
             raise bad_input("imager", "out", found, f"contiguous and writeable float32 {shape}")
-        with self._torch_state():
+        with full_precision(self.threads):
             for span, spectra in self._spectra(signals):
                 self._write_energies(spectra, out[:, span])
         return out
@@ -196,7 +196,7 @@ class Imager:
         frames = self._whole_frames(signals)
         shape = len(self.energies_hz), self.grid.rows, self.grid.columns
         sums = torch.zeros(shape, dtype=torch.float32, device=self._workspace.device)
-        with self._torch_state():
+        with full_precision(self.threads):
             for _, spectra in self._spectra(signals):
                 self._energies.accumulate(spectra, sums)
         return (sums / max(1, frames)).cpu().numpy()
@@ -264,25 +264,6 @@ class Imager:
         on_device = torch.empty(out.shape, dtype=torch.float32, device=self._workspace.device)
         self._energies.energies(spectra, on_device)
         out[:] = on_device.cpu().numpy()
-
-    @contextmanager
-    def _torch_state(self) -> Iterator[None]:
-        """What the caller may have set in torch is set as this code needs it, and put back."""
-        threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-        try:
-            if self.threads is not None:
-                torch.set_num_threads(self.threads)
-            torch.set_float32_matmul_precision("highest")
-            with (
-                torch.inference_mode(False),
-                torch.no_grad(),
-                torch.autocast("cpu", enabled=False),
-                torch.autocast("cuda", enabled=False),
-            ):
-                yield
-        finally:
-            torch.set_num_threads(threads)
-            torch.set_float32_matmul_precision(precision)
 
 
 class ImageStream:

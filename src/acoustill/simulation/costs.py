@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acoustill.errors import AcoustillError
+from acoustill.imaging.beam_specification import BeamSpecification
 from acoustill.rig.rig import Rig
 
 VIDEO_BYTES = 0.125  # a pixel, as JPEG of quality 85: the mean of AVIA-Sim's presets; scenes differ by a third
@@ -48,17 +50,32 @@ def measuring(folders: Sequence[Path]) -> Iterator[Callable[[], Cost]]:
     ended = time.perf_counter()
 
 
-def bytes_per_second(rig: Rig, microphones: int, image_values: int, image_bytes: int) -> float:
-    """How fast recordings grow on disk: audio and acoustic images exactly, video roughly.
+def bytes_per_second(
+    rig: Rig, microphones: int, image_values: int, image_bytes: int, beams: BeamSpecification | None = None
+) -> float:
+    """How fast recordings grow on disk: audio, acoustic images and beams exactly, video roughly.
 
     Args:
         rig: what records.
         microphones: whose audio is kept, in 4 bytes a sample.
         image_values: of an acoustic image, over all pixels and channels.
         image_bytes: of each of them.
+        beams: what the beam spectra are; None without.
     """
-    pixels = rig.camera.width * rig.camera.height
-    return microphones * 4 * rig.sample_rate + rig.frame_rate * (image_values * image_bytes + VIDEO_BYTES * pixels)
+    video = VIDEO_BYTES * rig.camera.width * rig.camera.height
+    return sound_bytes_per_second(rig, microphones, beams) + rig.frame_rate * (image_values * image_bytes + video)
+
+
+def sound_bytes_per_second(rig: Rig, microphones: int, beams: BeamSpecification | None = None) -> float:
+    """How fast recordings without images and video grow on disk.
+
+    Args:
+        rig: what records.
+        microphones: whose audio is kept, in 4 bytes a sample.
+        beams: what the beam spectra are; None without.
+    """
+    spectra = 0 if beams is None else math.prod(beams.shape(rig)) * 2 * 2  # two parts of two bytes
+    return microphones * 4 * rig.sample_rate + rig.frame_rate * spectra
 
 
 def refuse_what_cannot_fit(out: Path, recordings: int, size: float) -> None:

@@ -26,6 +26,7 @@ LOUDSPEAKER = "loudspeaker"
 RIG, TAKE, SUBJECT, OTHER_TAKE, OTHER_PERSON = 0, 1, 2, 3, 4
 SOUND_TAKE, SOUND_PERSON, SOUND_ORDER, SOUND_OTHER_TAKE, SOUND_RIG = 5, 6, 7, 8, 12
 CLIPS_DEALT, CLIPS_SHUFFLED, OTHER_ACTIONS = 9, 10, 11
+NOISE_TAKE, NOISE_PERSON = 13, 14
 SECONDS = (0.5, 3600.0)
 LARGEST_SEED = 2**32 - 1  # a larger one is split into words, and would be that of another data set
 TINY_ACTIONS = ("clapping", "hammering", "knocking", "speaking", "typing", "whistling")
@@ -168,6 +169,39 @@ def _unlabelled(plan: Plan, seed: int, count: int, dealt: Mapping[str, Dealt]) -
         )
 
 
+def plan_noise(count: int, seconds: float, seed: int) -> list[Take]:
+    """Takes of which the noise is kept: what a rig hears in many places while nobody acts, see `simulate_noise`.
+
+    Each is in a place of its own, in which neither labelled nor unlabelled takes are. The noise of a place is as loud
+    as it is beside an action, so each take is one of an action, in turn, that is then left out. The rig is the one of
+    AVIA-Sim's takes of the same seed: its microphones err alike.
+
+    Args:
+        count: how many.
+        seconds: length of each.
+        seed: of all that is random.
+
+    Raises:
+        AcoustillError: if the length or the seed makes no sense.
+    """
+    check_length(seconds)
+    check_seed(seed)
+    return [
+        Take(
+            id=f"noise-{i + 1:04d}",
+            seed=(seed, NOISE_TAKE, i),
+            rig_seed=(seed, RIG),
+            seconds=seconds,
+            scenario=f"place-noise-{seed}-{i + 1:04d}",
+            subject=f"n{i + 1:04d}",
+            subject_seed=(seed, NOISE_PERSON, i),
+            action=ACTIONS[i % len(ACTIONS)],
+            label=None,
+        )
+        for i in range(count)
+    ]
+
+
 def check_size(seconds: float, seed: int, scenarios: Sequence[str]) -> None:
     """Refuses settings of a data set that make no sense.
 
@@ -175,9 +209,18 @@ def check_size(seconds: float, seed: int, scenarios: Sequence[str]) -> None:
         AcoustillError: naming the first.
     """
     check_length(seconds)
+    check_seed(seed)
+    check_scenarios(scenarios)
+
+
+def check_seed(seed: int) -> None:
+    """Refuses a seed.
+
+    Raises:
+        AcoustillError: if it is negative or too large.
+    """
     if not 0 <= seed <= LARGEST_SEED:
         raise bad_input("simulation", "seed", seed, f"a number from 0 to {LARGEST_SEED}")
-    check_scenarios(scenarios)
 
 
 def check_length(seconds: float) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from acoustill.archive.archive import ImageHeader, read_header, read_image_header
+from acoustill.archive.archive import ImageHeader, read_beams, read_header, read_image_header
 from acoustill.archive.making import create_archive, finish_archive
 from acoustill.archive.writer import write_recording
 from acoustill.errors import AcoustillError
+from acoustill.imaging.beam_specification import BeamSpecification
+from acoustill.imaging.beam_spectra import BeamSpectra
 from acoustill.imaging.grid import Grid
 from acoustill.imaging.specification import ImageSpecification
 from acoustill.jobs import SetAside
@@ -21,7 +23,7 @@ from acoustill.simulation.plan import Take
 from acoustill.simulation.preparing import check_takes, maker
 from acoustill.simulation.production import Production, Tell
 from acoustill.simulation.recording import image_grid, record_take
-from acoustill.simulation.studio import open_studio
+from acoustill.simulation.studio import open_beams, open_studio
 
 
 def simulate_archive(
@@ -32,6 +34,7 @@ def simulate_archive(
     microphones: int = 4,
     all_microphones: bool = False,
     image: ImageSpecification | None = None,
+    beams: BeamSpecification | None = None,
     jobs: int = 1,
     tell: Tell = lambda _: None,
 ) -> list[SetAside]:
@@ -44,6 +47,7 @@ def simulate_archive(
         microphones: how many microphones' audio is kept, spread over the array.
         all_microphones: keep every microphone's, so that images can be formed anew.
         image: what the acoustic images are; the default is 12 MFCC in 36 x 48 pixels at 2 m.
+        beams: what the beam spectra are; None keeps none.
         jobs: number of processes; it changes nothing in the result.
         tell: takes what is to be told before the work, a line at a time: how many recordings, disk, time.
 
@@ -61,22 +65,26 @@ def simulate_archive(
     made_by = maker(takes, kept)
     grid = image_grid(rig)
     header = ImageHeader(specification, grid)
+    if beams is not None:
+        BeamSpectra(rig, beams, threads=1)  # what this array cannot form, likewise
     production = Production(
         path,
         takes,
         [take for take in takes if not (path / "recordings" / take.id / "recording.json").is_file()],
-        _bytes_per_second(rig, kept, specification, grid),
-        lambda take: record_take(take, *open_studio(path, specification)),
+        _bytes_per_second(rig, kept, specification, grid, beams),
+        lambda take: record_take(take, *open_studio(path, specification), open_beams(path, beams)),
         functools.partial(simulate_take, archive=path, microphones=kept),
     )
     return production.complete(
-        lambda: create_archive(path, rig, header, made_by), jobs, tell, finish=lambda: finish_archive(path)
+        lambda: create_archive(path, rig, header, made_by, beams), jobs, tell, finish=lambda: finish_archive(path)
     )
 
 
-def _bytes_per_second(rig: Rig, microphones: int, specification: ImageSpecification, grid: Grid) -> float:
+def _bytes_per_second(
+    rig: Rig, microphones: int, specification: ImageSpecification, grid: Grid, beams: BeamSpecification | None
+) -> float:
     values = grid.rows * grid.columns * specification.channels(rig.samples_per_frame // 2 + 1)
-    return bytes_per_second(rig, microphones, values, 2 if specification.features == "mfcc" else 4)
+    return bytes_per_second(rig, microphones, values, 2 if specification.features == "mfcc" else 4, beams)
 
 
 def simulate_take(take: Take, archive: Path, microphones: int) -> Cost:
@@ -85,13 +93,14 @@ def simulate_take(take: Take, archive: Path, microphones: int) -> Cost:
     Raises:
         AcoustillError: if its sound file cannot be read.
     """
-    image = read_image_header(archive, read_header(archive))
+    stated = read_header(archive)
+    image = read_image_header(archive, stated)
     assert image is not None
     assert isinstance(image.specification, ImageSpecification)
     rig, imager = open_studio(archive, image.specification)
     kept = spread_microphones(rig, microphones)
     with measuring([archive / "recordings" / take.id]) as cost:
-        recorded = record_take(take, rig, imager)
+        recorded = record_take(take, rig, imager, open_beams(archive, read_beams(archive, stated)))
         write_recording(
             archive,
             take.id,
@@ -100,6 +109,7 @@ def simulate_take(take: Take, archive: Path, microphones: int) -> Cost:
             microphones=kept,
             image=recorded.image,
             video=recorded.video,
+            beams=recorded.beams,
             label=take.label,
             scenario=take.scenario,
             subject=take.subject,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from acoustill.imaging.beam_spectra import BeamSpectra
 from acoustill.imaging.grid import Grid, camera_grid
 from acoustill.imaging.imager import Imager
 from acoustill.rig.rig import Rig
@@ -55,12 +56,14 @@ class RecordedTake:
         image: (frames, H, W, C), float16 for MFCC and float32 for all else.
         video: (frames, h, w, 3) uint8 RGB.
         provenance: how it came about, for the sidecar.
+        beams: (frames, steps, rows, columns, bins, 2) float16, see `BeamSpectra`; None if nobody asked for them.
     """
 
     signals: np.ndarray
     image: np.ndarray
     video: np.ndarray
     provenance: dict[str, Any]
+    beams: np.ndarray | None = None
 
     @property
     def frames(self) -> int:
@@ -110,13 +113,14 @@ def stage_take(take: Take, rig: Rig) -> Staged:
     return Staged(scene, points, signal, events, captured)
 
 
-def record_take(take: Take, rig: Rig, imager: Imager) -> RecordedTake:
-    """Simulates one take: its sound (`stage_take`), acoustic images and video.
+def record_take(take: Take, rig: Rig, imager: Imager, beams: BeamSpectra | None = None) -> RecordedTake:
+    """Simulates one take: its sound (`stage_take`), acoustic images, video, and beam spectra where they are wanted.
 
     Args:
         take: what happens.
         rig: what records.
         imager: of this rig; forms the acoustic images.
+        beams: of this rig; forms the beam spectra.
 
     Raises:
         AcoustillError: if a sound file cannot be read, or nobody fits into the room in front of the camera.
@@ -127,8 +131,9 @@ def record_take(take: Take, rig: Rig, imager: Imager) -> RecordedTake:
     with one_thread():
         image = imager(signals).astype(np.float16 if imager.specification.features == "mfcc" else np.float32)
         video = _film(take, rig, staged.scene, staged.points_m, staged.events, staged.captured, looks)
+        spectra = None if beams is None else beams(signals)
     content = _describe(take, rig, staged.scene, staged.points_m, staged.events, staged.captured)
-    return RecordedTake(signals, image, video, {"simulated": content})
+    return RecordedTake(signals, image, video, {"simulated": content}, spectra)
 
 
 def _chances(take: Take) -> list[np.random.Generator]:
@@ -203,18 +208,26 @@ def _describe(
         "snr_db": round(scene.snr_db, 2),
         "background_snr_db": round(captured.background_snr_db, 2),
         "total_snr_db": round(captured.total_snr_db, 2),
-        "rt60_s": round(scene.place.rt60_s, 3) if scene.place.kind == "room" else None,
+        **describe_place(scene),
         "source_m": points.mean(axis=0).round(4).tolist(),
         "pixel": pixels.mean(axis=0).round(2).tolist(),
         "seed": list(take.seed),
         "events": [[round(part, 4) for part in (one.time, one.strength, one.duration)] for one in events],
-        "interferences": [
-            [one.name, _pixel(rig, one.point_m), one.in_view, round(one.level_db, 2)] for one in captured.interferences
-        ],
+        "interferences": describe_interferences(rig, captured),
     }
     if (points != points[0]).any():
         content["pixels"] = pixels.round(2).tolist()
     return content
+
+
+def describe_place(scene: Scene) -> dict[str, Any]:
+    """What the sidecar says of the place, as JSON."""
+    return {"rt60_s": round(scene.place.rt60_s, 3) if scene.place.kind == "room" else None}
+
+
+def describe_interferences(rig: Rig, captured: Capture) -> list[list[Any]]:
+    """Name, pixel, whether it is in view, and level of each event that belongs to no class."""
+    return [[one.name, _pixel(rig, one.point_m), one.in_view, round(one.level_db, 2)] for one in captured.interferences]
 
 
 def _pixel(rig: Rig, point_m: np.ndarray) -> list[float] | None:

@@ -1,4 +1,4 @@
-"""The rig of a folder that takes are recorded into, and an imager for it."""
+"""The rig of a folder that takes are recorded into, and what forms acoustic images and beams for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import functools
 from pathlib import Path
 
 from acoustill.files import file_hash
+from acoustill.imaging.beam_specification import BeamSpecification
+from acoustill.imaging.beam_spectra import BeamSpectra
 from acoustill.imaging.imager import Imager
 from acoustill.imaging.specification import ImageSpecification
 from acoustill.rig.file import load_rig
@@ -29,3 +31,21 @@ def _studio(folder: Path, _rig: str, specification: ImageSpecification) -> tuple
     rig = load_rig(folder / "rig.yaml")
     with one_thread():
         return rig, Imager(rig, image_grid(rig), specification, threads=1)
+
+
+def open_beams(folder: Path, specification: BeamSpecification | None) -> BeamSpectra | None:
+    """What forms beam spectra for the rig, kept for the next take; None where none are wanted.
+
+    Args:
+        folder: holds `rig.yaml`.
+        specification: what the beams are.
+    """
+    if specification is None:
+        return None
+    return _beams(folder, file_hash(folder / "rig.yaml"), specification)
+
+
+@functools.lru_cache(maxsize=1)
+def _beams(folder: Path, _rig: str, specification: BeamSpecification) -> BeamSpectra:
+    """See `_studio`."""
+    return BeamSpectra(load_rig(folder / "rig.yaml"), specification, threads=1)

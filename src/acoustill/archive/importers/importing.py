@@ -14,6 +14,7 @@ from acoustill.archive.making import create_archive, finish_archive
 from acoustill.archive.recording import Recording
 from acoustill.errors import AcoustillError
 from acoustill.files import only_writer
+from acoustill.imaging.beam_specification import BeamSpecification
 from acoustill.jobs import SetAside, run_jobs
 from acoustill.rig.rig import Rig
 
@@ -50,6 +51,7 @@ class ImportPlan:
         image: what the acoustic images are; None if there will be none.
         sources: the recordings, in the order of their ids.
         aside: what was found wrong on the way, and is not among the sources.
+        beams: what the beam spectra are; None if there will be none.
     """
 
     maker: dict[str, Any]
@@ -57,6 +59,7 @@ class ImportPlan:
     image: ImageHeader | None
     sources: tuple[Source, ...]
     aside: tuple[SetAside, ...] = ()
+    beams: BeamSpecification | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def run_import(plan: ImportPlan, out: str | Path, jobs: int = 1) -> ImportResult
         raise AcoustillError(f"{out}: there is nothing to import{why}")
     was_there = out.exists()
     with only_writer(out):
-        create_archive(out, plan.rig, plan.image, plan.maker)
+        create_archive(out, plan.rig, plan.image, plan.maker, plan.beams)
         _refuse_strangers(out, plan)
         missing = [source for source in plan.sources if not _is_there(out / "recordings" / source.id, source)]
         work = functools.partial(_write, archive=out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from acoustill.archive.importers.synchrony import Clocks, Synchrony, synchrony_f
 from acoustill.archive.writer import RecordingWriter, writing_recording
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import json_hash
+from acoustill.imaging.beam_specification import BeamSpecification
 from acoustill.imaging.signals.opening import check_channels
 from acoustill.imaging.signals.source import readable, scaled
 from acoustill.imaging.specification import Features, ImageSpecification
@@ -32,6 +33,7 @@ BLOCK_BYTES = 32_000_000  # of float32 samples of all channels
 TICK_S = 1e-3  # times in video files are rounded
 
 SynchronyMethod = Literal["given", "sound", "clap", "none"]
+Forming = Callable[[np.ndarray | None], None]  # is called with blocks of all channels, and with None at the end
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class RigOptions:
         distance_m: of the plane that the images show, along the camera's axis.
         image_rows: height of an image.
         image_columns: width of an image.
+        beams: what the beam spectra are that are formed from all channels; None forms none.
         synchrony: how the clock of a video is found where a row of the table gives no offset_s: `given` takes
             `offset_s` and `drift_ppm` below, `sound` compares the video's own sound with the array's, `clap` looks for
             claps that are seen and heard; `none` takes both for started together.
@@ -63,6 +66,7 @@ class RigOptions:
     distance_m: float = 2.0
     image_rows: int = 36
     image_columns: int = 48
+    beams: BeamSpecification | None = None
     synchrony: SynchronyMethod = "given"
     offset_s: float | None = None
     drift_ppm: float | None = None
@@ -220,42 +224,69 @@ class RigRecording:
         dtype, scale = (stored.dtype, stored.scale) if native else (np.dtype(np.float32), 1.0)
         audio = writer.audio(kept, span.stop - span.start, dtype, scale)
         length = max(1, BLOCK_BYTES // (4 * rig.channels * rig.samples_per_frame)) * rig.samples_per_frame
-        finite = sorted({*kept, *rig.working}) if options.images else kept
+        formed = options.images or options.beams is not None
+        finite = sorted({*kept, *rig.working}) if formed else kept
         if native:
             blocks = stored.blocks(span.start, span.stop, length, finite)
         else:
             blocks = stored.full_scale(rig.sample_rate, span.start, span.stop, length, finite)
 
-        if not options.images:
+        if not formed:
             for block in blocks:
                 audio.append_columns(block[kept])
             return
 
-        def heard() -> Iterator[np.ndarray]:
+        with _naming(self.audio):
+            forming: list[Forming] = []
+            if options.images:
+                forming.append(_image_forming(writer, rig, span.frames, archive))
+            if options.beams is not None:
+                forming.append(_beam_forming(writer, rig, options.beams, span.frames))
             first = span.start
             for block in blocks:
                 signals = scaled(block, scale)
                 check_channels(signals, rig, self.audio, first)
                 audio.append_columns(block[kept])
                 first += block.shape[1]
-                yield signals
+                for form in forming:
+                    form(signals)
+            for form in forming:
+                form(None)
 
-        with _naming(self.audio):
-            self._write_images(writer, heard(), span.frames, archive)
 
-    def _write_images(self, writer: RecordingWriter, blocks: Iterator[np.ndarray], frames: int, archive: Path) -> None:
-        from acoustill.imaging.imager import Imager  # which brings torch
+def _image_forming(writer: RecordingWriter, rig: Rig, frames: int, archive: Path) -> Forming:
+    """What writes the acoustic images of blocks of signals."""
+    from acoustill.imaging.imager import Imager, ImageStream  # which brings torch
 
-        header = read_image_header(archive, read_header(archive))
-        assert header is not None
-        assert isinstance(header.specification, ImageSpecification)
-        imager = Imager(self.options.rig, header.grid, header.specification, threads=1)  # sums as with any --jobs
-        dtype = np.float16 if header.specification.features == "mfcc" else np.float32
-        shape = (imager.grid.rows, imager.grid.columns, imager.channels)
-        images = writer.image(frames, shape, dtype)
-        for formed in imager.stream(blocks):
+    header = read_image_header(archive, read_header(archive))
+    assert header is not None
+    assert isinstance(header.specification, ImageSpecification)
+    imager = Imager(rig, header.grid, header.specification, threads=1)  # sums as with any --jobs
+    dtype = np.float16 if header.specification.features == "mfcc" else np.float32
+    images = writer.image(frames, (imager.grid.rows, imager.grid.columns, imager.channels), dtype)
+    stream = ImageStream(imager)
+
+    def form(signals: np.ndarray | None) -> None:
+        for formed in () if signals is None else stream.completed(signals):
             with np.errstate(over="ignore"):  # the writer refuses what half precision cannot hold
                 images.append(formed.features.astype(dtype))
+
+    return form
+
+
+def _beam_forming(writer: RecordingWriter, rig: Rig, specification: BeamSpecification, frames: int) -> Forming:
+    """What writes the beam spectra of blocks of signals."""
+    from acoustill.imaging.beam_spectra import BeamSpectra, BeamSpectraStream  # which brings torch
+
+    spectra = BeamSpectra(rig, specification, threads=1)
+    beams = writer.beams(frames, spectra.shape)
+    stream = BeamSpectraStream(spectra)
+
+    def form(signals: np.ndarray | None) -> None:
+        for formed in stream.ended() if signals is None else stream.completed(signals):
+            beams.append(formed)
+
+    return form
 
 
 class _Span(NamedTuple):

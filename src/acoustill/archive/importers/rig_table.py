@@ -110,7 +110,7 @@ def plan_rig(table: str | Path, options: RigOptions) -> ImportPlan:
         grid = camera_grid(options.rig.camera, options.image_rows, options.image_columns, options.distance_m)
         image = ImageHeader(ImageSpecification(options.features), grid)
     sources.sort(key=lambda source: source.id)
-    return ImportPlan(maker, options.rig, image, tuple(sources), tuple(aside))
+    return ImportPlan(maker, options.rig, image, tuple(sources), tuple(aside), options.beams)
 
 
 def _check(options: RigOptions) -> None:
@@ -133,6 +133,10 @@ def _check(options: RigOptions) -> None:
                 f"import rig: {rig.name} has one working microphone, which forms no images; leave them out"
             )
         ImageSpecification(options.features).pooling(_bins_hz(rig), rig.sample_rate)
+    if options.beams is not None:
+        from acoustill.imaging.beam_spectra import BeamSpectra  # which brings torch
+
+        BeamSpectra(rig, options.beams, threads=1)  # refuses what this array cannot form
 
 
 def _bins_hz(rig: Rig) -> np.ndarray:
