@@ -63,6 +63,14 @@ def arrays() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def small_simulation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `simulate_small`."""
+    from tests.small_simulations import simulate_small
+
+    return simulate_small(tmp_path_factory.mktemp("simulated") / "archive")
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """An empty folder; whatever a test puts there must be the same, and alone, at its end."""

@@ -7,7 +7,7 @@ from acoustill.learning.augmentation import degrade_audio, vary_images
 from acoustill.learning.configuration import AudioAugmentation, ImageAugmentation
 
 MFCC = ImageSpecification(bands=25, coefficients=3)
-NOTHING = {"gain_db": 0.0, "noise_chance": 0.0, "reverberation_chance": 0.0}
+NOTHING = {"gain_db": 0.0, "noise_chance": 0.0, "reverberation_chance": 0.0, "equalisation_db": 0.0}
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -27,6 +27,39 @@ def test_noise_has_the_ratio_asked_for() -> None:
     noise = degrade_audio(clips(), 4800, how, generator()) - clips()
     ratio_db = 10 * torch.log10(clips().square().mean(dim=1) / noise.square().mean(dim=1))
     assert torch.allclose(ratio_db, torch.full((4,), 6.0), atol=1e-3)
+
+
+def test_coloured_noise_is_measured_against_the_clip_alone() -> None:
+    """Not against recorded noise that was added to it."""
+    how = AudioAugmentation(**NOTHING | {"noise_chance": 1.0, "noise_snr_db": (6.0, 6.0)})
+    field, snr_db = torch.randn(4, 9600, generator=generator(2)), torch.full((4,), -20.0)
+    noisy = degrade_audio(clips(), 4800, how, generator(), field=field, snr_db=snr_db)
+    gain = (clips().square().mean(dim=1) / field.square().mean(dim=1) * 100).sqrt()
+    noise = noisy - clips() - gain[:, None] * field
+    ratio_db = 10 * torch.log10(clips().square().mean(dim=1) / noise.square().mean(dim=1))
+    assert torch.allclose(ratio_db, torch.full((4,), 6.0), atol=1e-2)
+
+
+def test_recorded_noise_is_measured_against_the_clip_with_its_tail() -> None:
+    how = AudioAugmentation(**NOTHING | {"reverberation_chance": 1.0, "direct_to_reverberant_db": (-3.0, -3.0)})
+    field, snr_db = torch.randn(4, 9600, generator=generator(2)), torch.full((4,), 10.0)
+    wet = degrade_audio(clips(), 4800, how, generator())
+    noise = degrade_audio(clips(), 4800, how, generator(), field=field, snr_db=snr_db) - wet
+    ratio_db = 10 * torch.log10(wet.square().mean(dim=1) / noise.square().mean(dim=1))
+    assert torch.allclose(ratio_db, snr_db, atol=1e-2)
+    assert (wet.square().mean(dim=1) > 1.5 * clips().square().mean(dim=1)).all()
+
+
+def test_frequencies_are_raised_smoothly_and_without_delay() -> None:
+    impulse = torch.zeros(64, 4800)
+    impulse[:, 2400] = 1.0
+    heard = degrade_audio(impulse, 4800, AudioAugmentation(**NOTHING | {"equalisation_db": 6.0}), generator())
+    gain_db = 20 * torch.log10(torch.fft.rfft(heard).abs())
+    assert gain_db.abs().max() < 6.01
+    assert gain_db.diff(dim=1).abs().max() < 0.1
+    assert gain_db.std(dim=1).min() > 0.3
+    assert (heard.abs().argmax(dim=1) == 2400).all()
+    assert len(gain_db[:, 0].unique()) == 64
 
 
 def test_gain_stays_in_its_range_and_differs_between_clips() -> None:

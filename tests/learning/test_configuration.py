@@ -10,6 +10,7 @@ from acoustill.learning import load_experiment
 from acoustill.learning.configuration import experiment_text
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+GOOD = "archive: a\nprotocol: {name: subjects}\n"
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
@@ -48,6 +49,13 @@ def test_overrides_win_and_text_is_complete(tmp_path: Path) -> None:
             "archive: a\nprotocol: {name: subjects}\ndistillation: {control: label-smoothing, unlabelled_batch: 4}\n",
             "no use for unlabelled clips",
         ),
+        (f"{GOOD}student: {{augmentation: {{reverberation_s: [0, 0.3]}}}}\n", "reverberation_s"),
+        (f"{GOOD}teacher: {{augmentation: {{beams: {{reverberation_s: [0, 0.3]}}}}}}\n", "reverberation_s"),
+        (f"{GOOD}student: {{augmentation: {{noise_snr_db: [-.inf, 3]}}}}\n", "noise_snr_db"),
+        (f"{GOOD}student: {{training: {{learning_rate: .inf}}}}\n", "learning_rate"),
+        (f"{GOOD}teacher: {{augmentation: {{level_db: .nan}}}}\n", "level_db"),
+        (f"{GOOD}clip_seconds: .inf\n", "clip_seconds"),
+        (f"{GOOD}distillation: {{temperature: 1.0e-9}}\n", "temperature"),
         ("archive: [\n", "not YAML"),
         ("- 1\n", "keys and values"),
         ("base: self.yaml\n", "circle"),

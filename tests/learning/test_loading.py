@@ -332,7 +332,10 @@ def test_what_a_recording_lacks_is_said_before_anything_is_read(archive: Archive
         ({"seconds": float("inf")}, "loader: seconds is inf"),
         ({"batch_size": 0}, "loader: batch size is 0, expected at least 1"),
         ({"batch_size": -2}, "loader: batch size is -2"),
-        ({"streams": ()}, r"loader: streams is \[\], expected some of \['audio', 'image', 'video'\]"),
+        (
+            {"streams": ()},
+            r"loader: streams is \[\], expected some of \['audio', 'image', 'video', 'beams', 'direction'\]",
+        ),
         ({"streams": ("audio", "smell")}, r"loader: streams is \['audio', 'smell'\]"),
         ({"streams": "audio"}, "loader: streams is "),
         ({"recordings": ("r000", "r001", "r000")}, "loader: recordings is 'r000' more than once, expected every one"),

@@ -75,7 +75,8 @@ def test_student_learns_from_teacher_alone(experiment_file: Path, teacher: Path,
 def test_shuffled_teacher_teaches_nothing(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
     overrides = ["distillation.imitation=1.0", "distillation.control=shuffled-teacher"]
     train(load_experiment(experiment_file, overrides), "student", tmp_path / "run", [teacher], quiet=True)
-    assert accuracy(tmp_path / "run") < 0.9
+    rounds = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert all(0.6 < one["validation_loss"] < 0.8 for one in rounds)  # that of guessing is 0.69
     assert Run(tmp_path / "run").recipe == "shuffled-teacher"
 
 

@@ -11,6 +11,7 @@ from acoustill.imaging import ImageSpecification
 from acoustill.models import Network, Specification, build_network, load_network, save_network
 from acoustill.models.network import Standardise
 from acoustill.models.spectrogram import LogSpectrogram
+from acoustill.models.store import network_class
 
 CLASSES = tuple(f"class{i}" for i in range(14))
 
@@ -94,7 +95,7 @@ def test_dualcamnet_refuses_other_images(shape: tuple[int, ...]) -> None:
 
 def test_standardise_uses_statistics_of_all_batches() -> None:
     values = torch.randn(1000, 3) * torch.tensor([1.0, 5.0, 0.1]) + torch.tensor([0.0, -3.0, 100.0])
-    layer = Standardise(3)
+    layer = Standardise(3, smallest=None)
     layer.fit([values[:300], values[300:]])
     assert torch.allclose(layer.mean, values.mean(dim=0), rtol=1e-4, atol=1e-4)
     assert torch.allclose(layer.deviation, values.std(dim=0), rtol=1e-3)
@@ -143,3 +144,63 @@ def test_network_without_its_stream_is_refused() -> None:
     for wrong in ({"image": torch.zeros(1, 12, 36, 48, 12)}, torch.zeros(1, 61440)):
         with pytest.raises(AcoustillError, match="a mapping with"):
             hearnet()(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "streams", "shape"),
+    [
+        ("dualcamnet", ("image",), "image_shape"),
+        ("motionnet", ("video",), "video_shape"),
+        ("beamnet-heard", ("beams",), "beams_shape"),
+        ("avnet", ("image", "video"), "image_shape"),
+    ],
+)
+def test_streams_without_a_shape_are_refused(name: str, streams: tuple, shape: str) -> None:
+    specification = Specification(
+        streams=streams, classes=CLASSES, sample_rate=12288, samples_per_frame=1024, clip_frames=60
+    )
+    with pytest.raises(AcoustillError, match=f"{name}: {shape} of the specification is None"):
+        build_network(name, specification)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "says"),
+    [
+        ("hearnet", {"dropout": 1.0}, r"dropout is 1\.0, expected a number from 0 to below 1"),
+        ("hearnet", {"dropout": -0.1}, "dropout is"),
+        ("hearnet", {"dropout": "high"}, "dropout is 'high'"),
+        ("hearnet", {"dropout": float("nan")}, "dropout is nan"),
+        ("hearnet", {"drop": 0.1}, "a setting is not known .*'drop'"),
+        ("fusednet", {"modality_dropout": 5.0}, r"modality_dropout is 5\.0, expected a number from 0 to 1"),
+        ("beamnet-heard", {"width": 12}, "width is 12, expected a multiple of 8 above 0"),
+        ("beamnet-heard", {"width": 0}, "width is 0"),
+        ("acousticnet", {"width": -1}, "acousticnet: a network with the settings .* is not possible"),
+        ("compactnet", {"features": "many"}, "compactnet: a network with the settings .* is not possible"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(name: str, settings: dict, says: str) -> None:
+    specification = Specification(
+        streams=network_class(name).streams,  # type: ignore[arg-type]
+        classes=CLASSES,
+        sample_rate=12288,
+        samples_per_frame=1024,
+        clip_frames=60,
+        beams_shape=(8, 3, 4, 129),
+        video_shape=(24, 32),
+    )
+    with pytest.raises(AcoustillError, match=says):
+        build_network(name, specification, settings)
+
+
+def test_video_of_other_numbers_is_refused() -> None:
+    specification = Specification(
+        streams=("video",),
+        classes=CLASSES,
+        sample_rate=12288,
+        samples_per_frame=1024,
+        clip_frames=4,
+        video_shape=(24, 32),
+    )
+    network = build_network("motionnet", specification).eval()
+    with pytest.raises(AcoustillError, match=r"type of the video is torch\.float32, expected torch\.uint8"):
+        network({"video": torch.rand(1, 4, 24, 32, 3)})

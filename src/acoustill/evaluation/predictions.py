@@ -12,7 +12,7 @@ from acoustill.errors import AcoustillError
 from acoustill.files import first_problem, read_json_lines, write_json_lines
 from acoustill.learning.loading import regular_clip_loader
 from acoustill.learning.runs import Run, say_warnings
-from acoustill.models.store import load_network
+from acoustill.models.store import load_network, read_temperature
 
 PREDICTIONS = "predictions.jsonl"
 BATCH = 16
@@ -26,10 +26,10 @@ class Prediction(BaseModel):
         start: its first video frame.
         label: the truth.
         predicted: the most probable class.
-        probabilities: of the classes, in the order of the network.
+        probabilities: of the classes, in the order of the network, calibrated by the run's temperature.
         scenario: of the recording.
         subject: of the recording.
-        seen: whether the scenario was in training.
+        seen: whether the scenario was in training, or the best round was chosen in it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,7 +68,7 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
     run = Run(folder)
     archive = run.open_archive()
     run.split.check(archive)
-    network = load_network(run.folder)
+    network, temperature = load_network(run.folder), read_temperature(run.folder)
     say_warnings(run.folder, archive, run.split)
     specification = network.specification
     batches = regular_clip_loader(
@@ -78,13 +78,14 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
         specification.clip_frames / specification.frame_rate,
         BATCH,
         apart_from=(*run.split.parts(archive, "train"), *run.split.parts(archive, "validation")),
+        video_shape=specification.video_shape,
         rank=0,
         world_size=1,
     )
-    seen = {archive.entries[recording].scenario for recording in run.split.train}
+    seen = {archive.entries[recording].scenario for recording in (*run.split.train, *run.split.validation)}
     rows = []
     for batch in batches:
-        answers = torch.softmax(network(batch["views"]), dim=1).numpy()
+        answers = torch.softmax(network(batch["views"]) / temperature, dim=1).numpy()
         for recording, start, row in zip(batch["recording"], batch["start"].tolist(), answers, strict=True):
             entry = archive.entries[recording]
             rows.append(

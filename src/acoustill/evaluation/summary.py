@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acoustill.errors import AcoustillError, bad_input
+from acoustill.evaluation.ensembles import recording_predictions
 from acoustill.evaluation.predictions import Prediction, read_predictions
 from acoustill.evaluation.statistics import Unit, accuracy_interval, holm, paired_difference
 from acoustill.files import json_hash, read_json_lines
@@ -44,9 +45,15 @@ class Evaluated:
 
     @property
     def repetition(self) -> Key:
-        """What repetitions of one experiment differ in: seed, fold, and scenario held out or used alone."""
+        """What repetitions of one experiment differ in: seed, fold, and scenario held out, validated or used alone."""
         protocol = self.run.experiment.protocol
-        return self.run.experiment.seed, protocol.fold, protocol.held_out, protocol.scenario
+        return (
+            self.run.experiment.seed,
+            protocol.fold,
+            protocol.held_out,
+            protocol.validated_scenario,
+            protocol.scenario,
+        )
 
     @cached_property
     def settings(self) -> str:
@@ -54,7 +61,8 @@ class Evaluated:
         content = self.run.experiment.model_dump(mode="json")
         for name in ("fold", "held_out"):
             del content["protocol"][name]
-        content["protocol"]["scenario"] = content["protocol"]["scenario"] is not None
+        for name in ("scenario", "validated_scenario"):
+            content["protocol"][name] = content["protocol"][name] is not None
         del content["seed"], content["archive"]
         if self.run.role == "teacher":
             del content["student"], content["distillation"]
@@ -178,18 +186,13 @@ def _rated(
 
 
 def _recording_units(members: list[Evaluated]) -> list[Unit]:
-    """A recording is right if its clips' probabilities, added up, are highest for its label."""
+    """A recording is right if the mean of its clips' probabilities is highest for its label."""
     values: dict[str, list[float]] = defaultdict(list)
     subjects: dict[str, str | None] = {}
     for one in members:
-        clips: dict[str, list[Prediction]] = defaultdict(list)
-        for row in one.predictions:
-            clips[row.recording].append(row)
-        for recording, rows in clips.items():
-            sums = [sum(p) for p in zip(*(row.probabilities for row in rows), strict=True)]
-            best = one.run.classes[sums.index(max(sums))]
-            values[recording].append(float(best == rows[0].label))
-            subjects[recording] = rows[0].subject
+        for row in recording_predictions(one.predictions, one.run.classes):
+            values[row.recording].append(float(row.right))
+            subjects[row.recording] = row.subject
     return [Unit(sum(v) / len(v), recording, subjects[recording]) for recording, v in values.items()]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from acoustill.archive.paper_chunks import CHUNK_SECONDS
 from acoustill.archive.protocols import Protocol
@@ -16,7 +16,19 @@ from acoustill.files import first_problem
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"{list(bounds)} does not rise")
+    return bounds
+
+
+Size = Annotated[int, Field(ge=1)]
+Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+Seconds = Annotated[float, Field(ge=0.01)]  # of reverberation: what is shorter is no tail
+Decays = Annotated[tuple[Seconds, Seconds], AfterValidator(_rising)]
 
 
 class Training(_Strict):
@@ -30,6 +42,11 @@ class Training(_Strict):
         weight_decay: of AdamW.
         precision: `auto` takes bf16 where the processor multiplies it in hardware.
         workers: processes that read clips; 0 reads in the main process.
+        ema: decay of an average of the weights over the steps, which is then validated and kept in place of the last
+            weights (Polyak and Juditsky 1992; exponential as in Tarvainen and Valpola 2017); 0 averages nothing.
+        validate_in: how the best round is chosen: on clips as they are (`known`), or with noise that is never trained
+            with (`unseen-noise`); None takes the latter where the experiment has noise that the network hears.
+            The temperature is always fitted to clips as they are.
     """
 
     steps: int = Field(default=600, ge=1)
@@ -39,6 +56,8 @@ class Training(_Strict):
     weight_decay: float = Field(default=1e-3, ge=0)
     precision: Literal["auto", "float32", "bf16"] = "auto"
     workers: int = Field(default=0, ge=0)
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    validate_in: Literal["known", "unseen-noise"] | None = None
 
     @model_validator(mode="after")
     def _whole_rounds(self) -> Training:
@@ -52,7 +71,9 @@ class ImageAugmentation(_Strict):
 
     Attributes:
         flip: mirror left and right in half of the clips.
-        shift_pixels: move the image by up to so many pixels; the border is repeated.
+        shift_pixels: move the image by up to so many pixels; the border is repeated. Image and video of one clip are
+            moved together, by up to the smaller part of the view that their numbers of pixels are; neither is where
+            there are beams too, whose directions are fixed.
         level_db: raise or lower the level by up to so much.
     """
 
@@ -67,36 +88,104 @@ class AudioAugmentation(_Strict):
     Attributes:
         gain_db: level, uniform up to so much up or down.
         noise_chance: how often coloured noise is added.
-        noise_snr_db: range of the ratio of signal to that noise.
+        noise_snr_db: range of the ratio of the clip, with its tail, to that noise, and to recorded noise.
+        field_chance: how often recorded noise is added, if the experiment has any.
         reverberation_chance: how often a synthetic room is put on.
         reverberation_s: range of its reverberation time.
+        direct_to_reverberant_db: range of the ratio of the clip to its tail.
+        equalisation_db: raise or lower frequencies by up to so much, smoothly, as other microphones do.
         other_microphones: listen to any of the archive's microphones, not only to the first.
     """
 
     gain_db: float = Field(default=6.0, ge=0)
     noise_chance: float = Field(default=0.7, ge=0, le=1)
-    noise_snr_db: tuple[float, float] = (-5.0, 25.0)
+    noise_snr_db: Range = (-5.0, 25.0)
+    field_chance: float = Field(default=0.5, ge=0, le=1)
     reverberation_chance: float = Field(default=0.5, ge=0, le=1)
-    reverberation_s: tuple[float, float] = (0.1, 0.6)
+    reverberation_s: Decays = (0.1, 0.6)
+    direct_to_reverberant_db: Range = (-3.0, 12.0)
+    equalisation_db: float = Field(default=6.0, ge=0)
     other_microphones: bool = True
 
 
+class BeamsAugmentation(_Strict):
+    """What is done to the sound at the array, beam by beam; one draw a clip.
+
+    Attributes:
+        field_chance: how often recorded noise is added, if the experiment has any.
+        noise_snr_db: range of the ratio of the clip, with its tail, to that noise.
+        reverberation_chance: how often a diffuse late tail is added.
+        reverberation_s: range of its reverberation time.
+        direct_to_reverberant_db: range of the ratio of the clip to its tail.
+        equalisation_db: raise or lower frequencies by up to so much, smoothly.
+        level_db: raise or lower the level by up to so much.
+    """
+
+    field_chance: float = Field(default=0.8, ge=0, le=1)
+    noise_snr_db: Range = (-5.0, 20.0)
+    reverberation_chance: float = Field(default=0.5, ge=0, le=1)
+    reverberation_s: Decays = (0.15, 0.9)
+    direct_to_reverberant_db: Range = (-3.0, 12.0)
+    equalisation_db: float = Field(default=6.0, ge=0)
+    level_db: float = Field(default=8.0, ge=0)
+
+
+class VideoAugmentation(_Strict):
+    """What is done to video, the same for all frames of a clip.
+
+    Attributes:
+        brightness: raise or lower by up to so much of the full range.
+        contrast: stretch or squeeze around mid grey by up to this share.
+        colour: raise or lower red, green and blue apart by up to this share.
+        shift_pixels: move the picture by up to so many pixels; see ImageAugmentation.
+        erase_chance: how often a rectangle is covered.
+    """
+
+    brightness: float = Field(default=0.2, ge=0, le=1)
+    contrast: float = Field(default=0.3, ge=0, lt=1)
+    colour: float = Field(default=0.2, ge=0, lt=1)
+    shift_pixels: int = Field(default=6, ge=0)
+    erase_chance: float = Field(default=0.25, ge=0, le=1)
+
+
+class TeacherAugmentation(ImageAugmentation):
+    """What is done to a teacher's clips while it learns. Mirroring is drawn once a clip, for all of its streams.
+
+    Attributes:
+        up_down: mirror also top and bottom in half of the clips.
+        beams: see BeamsAugmentation.
+        video: see VideoAugmentation.
+        audio: see AudioAugmentation; for teachers that hear a microphone, too. Where there are beams, recorded noise,
+            tails, curves and levels of the audio are those of the beams.
+    """
+
+    up_down: bool = False
+    beams: BeamsAugmentation = BeamsAugmentation()
+    video: VideoAugmentation = VideoAugmentation()
+    audio: AudioAugmentation = AudioAugmentation()
+
+
 class Teacher(_Strict):
-    """The network that sees acoustic images.
+    """The network with rich input.
 
     Attributes:
         network: its name.
         settings: keyword arguments of the network.
-        crop_seconds: length of the clips that it learns from; it is judged on whole clips.
+        pretrained: weights to begin with, see docs/pretrained.md; None draws them.
+        crop_seconds: length of the clips that it learns from; it is judged on whole clips, and a network that hears a
+            microphone needs them to learn, too.
+        video_shape: (rows, columns) that video frames are brought to.
         training: see Training.
-        augmentation: see ImageAugmentation.
+        augmentation: see TeacherAugmentation.
     """
 
     network: str = "dualcamnet"
     settings: dict[str, Any] = {}
+    pretrained: str | None = None
     crop_seconds: float = Field(default=1.0, gt=0)
+    video_shape: tuple[Size, Size] = (60, 80)
     training: Training = Training(batch_size=16)
-    augmentation: ImageAugmentation = ImageAugmentation()
+    augmentation: TeacherAugmentation = TeacherAugmentation()
 
 
 class Student(_Strict):
@@ -105,12 +194,14 @@ class Student(_Strict):
     Attributes:
         network: its name.
         settings: keyword arguments of the network.
+        pretrained: weights to begin with, see docs/pretrained.md; None draws them.
         training: see Training.
         augmentation: see AudioAugmentation.
     """
 
     network: str = "hearnet"
     settings: dict[str, Any] = {}
+    pretrained: str | None = None
     training: Training = Training()
     augmentation: AudioAugmentation = AudioAugmentation()
 
@@ -129,7 +220,7 @@ class Distillation(_Strict):
     """
 
     objective: Literal["generalised", "hinton"] = "generalised"
-    temperature: float = Field(default=2.0, gt=0)
+    temperature: float = Field(default=2.0, ge=0.01)
     imitation: float = Field(default=0.7, ge=0, le=1)
     unlabelled_batch: int = Field(default=0, ge=0)
     control: Literal["none", "shuffled-teacher", "label-smoothing"] = "none"
@@ -146,6 +237,8 @@ class Experiment(_Strict):
 
     Attributes:
         archive: folder of the recordings.
+        noise: folder of an archive of unlabelled noise that the same rig recorded elsewhere; clips are mixed with it
+            while a network learns. Every fourth of its recordings is kept for validation.
         seed: of weights, crops, order and augmentation; that of the split is the protocol's own.
         protocol: see Protocol.
         clip_seconds: length of the clips that every network is judged on.
@@ -155,6 +248,7 @@ class Experiment(_Strict):
     """
 
     archive: str
+    noise: str | None = None
     seed: int = Field(default=0, ge=0)
     protocol: Protocol
     clip_seconds: float = Field(default=5.0, gt=0)
@@ -166,6 +260,13 @@ class Experiment(_Strict):
     def _clips_fit_in_chunks(self) -> Experiment:
         if self.protocol.name == "paper-chunks" and max(self.clip_seconds, self.teacher.crop_seconds) > CHUNK_SECONDS:
             raise ValueError(f"clips of protocol paper-chunks are cut from chunks of {CHUNK_SECONDS} s")
+        return self
+
+    @model_validator(mode="after")
+    def _noise_to_validate_in(self) -> Experiment:
+        for role, options in (("teacher", self.teacher), ("student", self.student)):
+            if options.training.validate_in == "unseen-noise" and self.noise is None:
+                raise ValueError(f"{role}.training.validate_in unseen-noise needs noise, an archive of it")
         return self
 
 

@@ -6,12 +6,15 @@ sample.
 
 All batches are dictionaries:
 
-    views       by stream: audio (batch, samples), image (batch, frames, H, W, C), video (batch, frames, h, w, 3)
+    views       by stream: audio (batch, samples), image (batch, frames, H, W, C), video (batch, frames, h, w, 3),
+                beams (batch, frames, steps, rows, columns, bins, 2), direction (batch, frames, 2)
     label       (batch,) int64, number of the label in `archive.classes`; -1 where there is none
     recording   list of ids
     start       (batch,) int64, first video frame
     offset      (batch,) int64, audio samples from there to where the clip begins; 0 unless `any_sample` is set
     teachers    (batch, teachers, classes), only where teachers' answers are given
+    noise       by stream, as the views: recorded noise to mix with, only where there is any
+    snr_db      (batch,), the ratio to mix it at; random crops have none
 
 With workers, clips are read ahead by processes that live as long as the loader. What is read is the same for any number
 of workers.
@@ -30,11 +33,19 @@ from torch.utils.data import DataLoader
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, all_clips, frames_of
-from acoustill.archive.entry import STREAMS
+from acoustill.archive.entry import VIEWS
 from acoustill.archive.splits import refuse_overlap
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.learning.processes import share_of_process
-from acoustill.learning.sampling import APART, EvaluationClips, StepSampler, TrainingClips, step_batches
+from acoustill.learning.sampling import (
+    APART,
+    EvaluationClips,
+    NoiseClips,
+    NoisyClips,
+    StepSampler,
+    TrainingClips,
+    step_batches,
+)
 
 PREFETCHED = 2  # batches a worker reads ahead
 
@@ -67,6 +78,8 @@ def random_clip_loader(
     any_sample: bool = False,
     teacher_logits: dict[str, np.ndarray] | None = None,
     apart_from: Iterable[str | Clip] = (),
+    video_shape: tuple[int, int] | None = None,
+    noise: NoiseClips | None = None,
     workers: int = 0,
     pin_memory: bool | None = None,
     rank: int | None = None,
@@ -83,7 +96,7 @@ def random_clip_loader(
     Args:
         archive: the recordings.
         recordings: ids, or parts of recordings as `Split.parts` gives them.
-        streams: which of audio, image and video.
+        streams: which of audio, image, video, beams and direction.
         seconds: length of a crop.
         batch_size: crops a step, of all processes together; must divide by their number.
         seed: of order and crops.
@@ -96,6 +109,8 @@ def random_clip_loader(
         any_sample: start at any sample, not only at video frames; for audio alone.
         teacher_logits: of each recording, (teachers, frames, classes).
         apart_from: recordings, or parts, that must not be read here, such as those of validation and test.
+        video_shape: (h, w) that video frames are brought to while they are decoded; None keeps them as stored.
+        noise: crops of recorded noise as long as the crops, one of which is given beside each.
         workers: processes that read clips; 0 reads in this one.
         pin_memory: None does it where there is a CUDA device.
         rank: number of this process among several, see `share_of_process`.
@@ -125,6 +140,8 @@ def random_clip_loader(
         any_sample,
         apart_from,
         labelled=len(recordings),
+        video_shape=video_shape,
+        noise=noise,
     )
     share = share_of_process(rank, world_size)
     sampler = StepSampler(
@@ -141,6 +158,9 @@ def regular_clip_loader(
     batch_size: int,
     *,
     apart_from: Iterable[str | Clip] = (),
+    video_shape: tuple[int, int] | None = None,
+    noise: NoiseClips | None = None,
+    noise_snr_db: tuple[float, float] = (0.0, 0.0),
     workers: int = 0,
     pin_memory: bool | None = None,
     rank: int | None = None,
@@ -155,10 +175,13 @@ def regular_clip_loader(
     Args:
         archive: the recordings.
         recordings: ids, or parts of recordings as `Split.parts` gives them.
-        streams: which of audio, image and video.
+        streams: which of audio, image, video, beams and direction.
         seconds: length of a clip.
         batch_size: clips a batch, of all processes together; must divide by their number.
         apart_from: recordings, or parts, that must not be read here, such as those of training.
+        video_shape: (h, w) that video frames are brought to while they are decoded; None keeps them as stored.
+        noise: crops of recorded noise as long as the clips, one of which is given beside each, always the same.
+        noise_snr_db: range of the ratios that they are to be mixed at.
         workers: processes that read clips; 0 reads in this one.
         pin_memory: None does it where there is a CUDA device.
         rank: number of this process among several, see `share_of_process`.
@@ -173,7 +196,9 @@ def regular_clip_loader(
     share = share_of_process(rank, world_size)
     refuse_overlap(archive, **{"evaluation": recordings, APART: apart_from})
     clips = all_clips(archive, recordings, frames_of(seconds, archive.rig.frame_rate))
-    mine = EvaluationClips(archive, clips[share.rank :: share.processes], streams)
+    numbers = range(share.rank, len(clips), share.processes)
+    given = archive, [clips[number] for number in numbers], streams, video_shape
+    mine = EvaluationClips(*given) if noise is None else NoisyClips(*given, noise, noise_snr_db, numbers)
     return ClipLoader(mine, batch_size=len(share.places(batch_size)), **_reading(workers, pin_memory))
 
 
@@ -183,8 +208,8 @@ def _check(recordings: tuple[str | Clip, ...], streams: tuple[str, ...], seconds
         raise bad_input("loader", "seconds", seconds, "the length of a clip, more than 0")
     if batch_size < 1:
         raise bad_input("loader", "batch size", batch_size, "at least 1")
-    if not streams or set(streams) - set(STREAMS):
-        raise bad_input("loader", "streams", list(streams), f"some of {list(STREAMS)}")
+    if not streams or set(streams) - set(VIEWS):
+        raise bad_input("loader", "streams", list(streams), f"some of {list(VIEWS)}")
     if twice := [one for one, times in Counter(recordings).items() if times > 1]:
         raise bad_input("loader", "recordings", f"{twice[0]!r} more than once", "every one once")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import lightning
@@ -10,9 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from acoustill.imaging.specification import specification_from_json
-from acoustill.learning.augmentation import degrade_audio, vary_images
-from acoustill.learning.configuration import AudioAugmentation, Distillation, ImageAugmentation, Training
+from acoustill.learning.configuration import Distillation, Training
 from acoustill.learning.objectives import (
     UNLABELLED,
     generalised_distillation,
@@ -20,6 +20,7 @@ from acoustill.learning.objectives import (
     mix_teachers,
     smoothed_labels,
 )
+from acoustill.learning.scene_augmentation import Augmentation, add_noise, vary_views
 from acoustill.models.network import Network
 
 WARM_UP = 0.05
@@ -34,18 +35,24 @@ class Learner(lightning.LightningModule):
         augmentation: of the network's view.
         distillation: how teachers' answers are used; None learns from labels alone.
         seed: of augmentation and dropout.
+
+    Attributes:
+        averaged: the network with the average of its weights over the steps; None if nothing is averaged.
+        answers: logits and labels of the last validation, batch by batch.
     """
 
     def __init__(
         self,
         network: Network,
         training: Training,
-        augmentation: AudioAugmentation | ImageAugmentation,
+        augmentation: Augmentation,
         distillation: Distillation | None,
         seed: int,
     ) -> None:
         super().__init__()
         self.network = network
+        self.averaged = copy.deepcopy(network).requires_grad_(False) if training.ema else None
+        self.answers: list[tuple[Tensor, Tensor]] = []
         self.training_options = training
         self.augmentation = augmentation
         self.distillation = distillation
@@ -54,8 +61,8 @@ class Learner(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW; the learning rate rises for WARM_UP of the steps and then follows half a cosine to zero."""
         options = self.training_options
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(), options.learning_rate, weight_decay=options.weight_decay
+        optimiser = torch.optim.AdamW(  # fused: in one go over each weight and its averages, a third of the time
+            self.network.parameters(), options.learning_rate, weight_decay=options.weight_decay, fused=True
         )
         warm_up = max(1, round(WARM_UP * options.steps))
 
@@ -67,47 +74,88 @@ class Learner(lightning.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    @property
+    def judged(self) -> Network:
+        """What is validated and kept: the network, or the one with averaged weights."""
+        return self.network if self.averaged is None else self.averaged
+
+    def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """Training clips are varied where they were read, before they go to an accelerator."""
+        if not self.trainer.training:
+            return batch
+        varied = self._augment(batch["views"], batch.get("noise"), batch["label"])
+        return {name: value for name, value in batch.items() if name != "noise"} | {"views": varied}
+
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The loss of one step. All that is random in it depends on seed and step alone: resuming is exact."""
         torch.manual_seed(self.seed * 1_000_003 + self.global_step)
-        loss = self._loss(self.network(self._augment(batch["views"], batch["label"])).float(), batch)
+        loss = self._loss(self.network(batch["views"]).float(), batch)
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["label"]))
         return loss
 
+    @torch.no_grad()
+    def on_train_batch_end(self, outputs: Any, batch: dict[str, Any], batch_idx: int) -> None:
+        """Moves the average on; early ones are short, so that the first weights are soon forgotten."""
+        if self.averaged is None:
+            return
+        weight = 1 - min(self.training_options.ema, (1 + self.global_step) / (10 + self.global_step))
+        news = self.network.state_dict()
+        for name, average in self.averaged.state_dict().items():
+            if average.is_floating_point():
+                average.lerp_(news[name], weight)
+            else:
+                average.copy_(news[name])
+
+    def on_validation_epoch_start(self) -> None:
+        """Forgets the answers of the round before."""
+        self.answers.clear()
+
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
-        """Accuracy and negative log likelihood of validation clips."""
-        logits = self.network(batch["views"]).float()
+        """Accuracy and negative log likelihood of validation clips, in noise where there is some for them."""
+        views = batch["views"]
+        if "noise" in batch:
+            views = add_noise(views, batch["noise"], batch["snr_db"], self.network.specification.sample_rate)
+        logits = self.judged(views).float()
         labels, count = batch["label"], len(batch["label"])
+        self.answers.append((logits.cpu(), labels.cpu()))
         accuracy = (logits.argmax(dim=1) == labels).float().mean()
         self.log("validation_accuracy", accuracy, prog_bar=True, batch_size=count)
         self.log("validation_loss", cross_entropy(logits, labels), batch_size=count)
 
-    def _augment(self, views: dict[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def clean_answers(self, batches: Iterable[dict[str, Any]]) -> tuple[Tensor, Tensor]:
+        """Logits and labels of validation clips as they are, without their noise."""
+        training = self.judged.training
+        self.judged.eval()
+        answers = []
+        for batch in batches:
+            views = {stream: view.to(self.device) for stream, view in batch["views"].items()}
+            with self.trainer.precision_plugin.val_step_context():
+                answers.append((self.judged(views).float().cpu(), batch["label"].cpu()))
+        self.judged.train(training)
+        logits, labels = (torch.cat(part) for part in zip(*answers, strict=True))
+        return logits, labels
+
+    def _augment(self, views: dict[str, Tensor], noise: dict[str, Tensor] | None, labels: Tensor) -> dict[str, Tensor]:
         """Labelled and unlabelled clips get draws of their own: those of a control's labelled clips are equal."""
-        generators = [
-            torch.Generator().manual_seed((self.seed * 2 + part) * 1_000_003 + self.global_step) for part in range(2)
-        ]
-        augmented = dict(views)
-        for stream, vary in (("audio", self._vary_audio), ("image", self._vary_images)):
-            if stream not in views:
+        varied = []
+        for part, chosen in enumerate((labels != UNLABELLED, labels == UNLABELLED)):
+            if not chosen.any():
                 continue
-            varied = torch.empty(views[stream].shape, dtype=torch.float32, device=labels.device)
-            for chosen, generator in zip((labels != UNLABELLED, labels == UNLABELLED), generators, strict=True):
-                if chosen.any():
-                    varied[chosen] = vary(views[stream][chosen].float().cpu(), generator).to(labels.device)
-            augmented[stream] = varied
-        return augmented
-
-    def _vary_audio(self, audio: Tensor, generator: torch.Generator) -> Tensor:
-        if not isinstance(self.augmentation, AudioAugmentation):
-            return audio
-        return degrade_audio(audio, self.network.specification.sample_rate, self.augmentation, generator)
-
-    def _vary_images(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        if not isinstance(self.augmentation, ImageAugmentation):
-            return images
-        image = specification_from_json(self.network.specification.image or {})
-        return vary_images(images, image, self.augmentation, generator)
+            generator = torch.Generator().manual_seed((self.seed * 2 + part) * 1_000_003 + self.global_step)
+            mine, heard = views, noise
+            if not chosen.all():
+                mine = {stream: view[chosen] for stream, view in views.items()}
+                heard = noise and {stream: view[chosen] for stream, view in noise.items()}
+            given = vary_views(mine, heard, self.augmentation, self.network.specification, generator)
+            varied.append((chosen, given))
+        if len(varied) == 1:
+            return varied[0][1]
+        whole = {stream: view.new_empty((len(labels), *view.shape[1:])) for stream, view in varied[0][1].items()}
+        for chosen, given in varied:
+            for stream, view in given.items():
+                whole[stream][chosen] = view
+        return whole
 
     def _loss(self, logits: Tensor, batch: dict[str, Any]) -> Tensor:
         how, labels = self.distillation, batch["label"]

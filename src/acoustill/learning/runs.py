@@ -2,10 +2,11 @@
 
 config.yaml         the whole experiment
 run.json            role, recipe, seed; written last, so a run that has it is finished
-data.json           archive and its id, protocol, recordings of each side; for paper-chunks also their chunks
+data.json           archive and its id, protocol, recordings of each side; for paper-chunks also their chunks;
+                    recorded noise and the hash of pretrained weights, where there are any
 teachers.json       teachers and the hashes of their weights; empty without distillation
 model.safetensors   weights of the best round on validation
-model.json          network, settings, specification
+model.json          network, settings, specification, temperature
 metrics.jsonl       one line a round
 checkpoint/         where an interrupted training goes on; removed at the end
 """
@@ -92,7 +93,12 @@ class Inputs(NamedTuple):
 
 
 def inputs_of(
-    experiment: Experiment, role: Role, archive: Archive, split: Split, teachers: list[dict[str, str]]
+    experiment: Experiment,
+    role: Role,
+    archive: Archive,
+    split: Split,
+    teachers: list[dict[str, Any]],
+    also: dict[str, Any] | None = None,
 ) -> Inputs:
     """What a run is made from.
 
@@ -101,7 +107,8 @@ def inputs_of(
         role: of the network.
         archive: the recordings.
         split: what each is used for.
-        teachers: folder, network and hash of the weights of each.
+        teachers: folder, network, hash of the weights and temperature of each.
+        also: what else there is, by name, such as noise.
     """
     files: dict[str, Any] = {
         "teachers.json": teachers,
@@ -111,6 +118,7 @@ def inputs_of(
             "archive_id": archive.id,
             "protocol": experiment.protocol.model_dump(mode="json"),
             **_split_json(split),
+            **(also or {}),
         },
     }
     return Inputs(experiment_text(experiment), files)
@@ -128,8 +136,8 @@ def check_run(folder: Path, inputs: Inputs) -> bool:
     """
     config = folder / "config.yaml"
     if config.is_file():
-        same = config.read_text(encoding="utf-8") == inputs.config
-        if not same or any(read_json(folder / name) != content for name, content in inputs.files.items()):
+        same = _filled_in(config.read_text(encoding="utf-8")) == _filled_in(inputs.config)
+        if not same or any(_as_now(read_json(folder / name)) != content for name, content in inputs.files.items()):
             raise AcoustillError(f"{folder}: holds a run of another configuration; give another folder or delete it")
         return is_finished(folder)
     here = [path.name for path in folder.iterdir()] if folder.exists() else []
@@ -155,6 +163,19 @@ def start_run(folder: Path, inputs: Inputs) -> None:
 def is_finished(folder: Path) -> bool:
     """Whether a run's training has ended."""
     return (folder / "run.json").is_file()
+
+
+def _filled_in(config: str) -> Experiment | None:
+    """An experiment with the values of keys that did not exist when it was written; None if it is none of ours."""
+    try:
+        return Experiment.model_validate(yaml.safe_load(config))
+    except (ValidationError, yaml.YAMLError):
+        return None
+
+
+def _as_now(content: Any) -> Any:
+    """Contents of a file of a run with what earlier versions did not write: teachers had no temperature."""
+    return [{"temperature": 1.0, **teacher} for teacher in content] if isinstance(content, list) else content
 
 
 def say_warnings(folder: Path, archive: Archive, split: Split) -> None:

@@ -15,11 +15,14 @@ from acoustill.archive.entry import Entry
 from acoustill.archive.recording import Recording
 from acoustill.archive.splits import refuse_overlap
 from acoustill.errors import bad_input
+from acoustill.learning.decoded_video import DecodedVideo
 from acoustill.learning.objectives import UNLABELLED
 from acoustill.learning.processes import Share
 
 OPEN_RECORDINGS = 256
-ORDER, CROP = 0, 1  # seeds of four numbers each, told apart by the first: numpy fills shorter ones up with zeros
+# seeds of four numbers each, told apart by the first: numpy fills shorter ones up with zeros
+ORDER, CROP, NOISE, VALIDATION_NOISE = 0, 1, 2, 3
+GOLDEN_RATIO = 0.6180339887498949  # its multiples without their whole parts fill 0 to 1 evenly, however many
 APART = "what must stay apart"
 
 
@@ -118,18 +121,25 @@ def step_batches(sampler: StepSampler) -> BatchSampler:
 class _Clips(Dataset[dict[str, Any]]):
     """What random and given clips share: how one is read, and which recordings are kept open."""
 
-    def __init__(self, archive: Archive, streams: Sequence[str]) -> None:
+    def __init__(self, archive: Archive, streams: Sequence[str], video_shape: tuple[int, int] | None) -> None:
         self.archive = archive
         self.streams = tuple(streams)
+        self.video_shape = video_shape
         self.numbers = {label: number for number, label in enumerate(archive.classes)}
         self._open: dict[str, Recording] = {}
+        self._video = DecodedVideo(video_shape)
 
     def _read(self, clip: Clip, rng: np.random.Generator | None = None) -> dict[str, Any]:
         """Views and label of a clip, heard by the first microphone that works, or by any if there is an rng."""
         recording = self._recording(clip.recording)
         microphones = audible(recording, self.archive.rig) if "audio" in self.streams else [0]
         heard = microphones[0] if rng is None else microphones[int(rng.integers(len(microphones)))]
-        views = read_clip(recording, clip, self.streams, self.archive.rig.samples_per_frame, heard)
+        samples_per_frame = self.archive.rig.samples_per_frame
+        camera = self.archive.rig.camera
+        streams = [stream for stream in self.streams if stream != "video"]
+        views = read_clip(recording, clip, streams, samples_per_frame, heard, camera=camera)
+        if "video" in self.streams:
+            views["video"] = self._video.read(recording, clip.start, clip.start + clip.frames)
         label = self.archive.entries[clip.recording].label
         return {
             "views": {stream: torch.from_numpy(view) for stream, view in views.items()},
@@ -148,6 +158,31 @@ class _Clips(Dataset[dict[str, Any]]):
         return self._open[recording]
 
 
+class NoiseClips(_Clips):
+    """Random crops of recorded noise, by any microphone; which one is a pure function of four numbers.
+
+    Args:
+        archive: the recordings.
+        recordings: ids.
+        streams: those that noise is added to, of audio and beams.
+        frames: length of a crop in video frames.
+
+    Raises:
+        AcoustillError: if a recording lacks a stream or is shorter than a crop.
+    """
+
+    def __init__(self, archive: Archive, recordings: Sequence[str], streams: Sequence[str], frames: int) -> None:
+        super().__init__(archive, streams, None)
+        self.parts = long_enough_parts(archive, recordings, frames)
+        archive.with_streams(recordings, streams)
+        self.frames = frames
+
+    def __getitem__(self, key: tuple[int, int, int, int]) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng(key)
+        part = self.parts[int(rng.integers(len(self.parts)))]
+        return self._read(random_clip(part, self.frames, rng), rng)["views"]
+
+
 class TrainingClips(_Clips):
     """Random synchronous crops, with the label and the teachers' answers for the same instants.
 
@@ -164,12 +199,15 @@ class TrainingClips(_Clips):
         any_sample: start at any sample, not only at video frames; for audio alone, without teachers.
         apart_from: recordings, or parts, that must not be trained on, such as those of validation and test.
         labelled: how many of the recordings show their labels, those that come first; None shows all labels.
+        video_shape: (h, w) that video frames are brought to; None keeps them as stored.
+        noise: crops of recorded noise, one of which is given beside each clip.
 
     Shapes:
         views: by stream, as `read_clip`.
         label: scalar int64.
         recording, start, offset: where the crop was cut, as in `Clip`.
         teachers: (teachers, classes), logits averaged over the crop's frames.
+        noise: by stream, as long as the views; only where there is noise.
 
     Raises:
         AcoustillError: if a recording lacks a stream, is shorter than a crop, or holds the same sound as one that
@@ -188,8 +226,10 @@ class TrainingClips(_Clips):
         any_sample: bool = False,
         apart_from: Sequence[str | Clip] = (),
         labelled: int | None = None,
+        video_shape: tuple[int, int] | None = None,
+        noise: NoiseClips | None = None,
     ) -> None:
-        super().__init__(archive, streams)
+        super().__init__(archive, streams, video_shape)
         self.parts = long_enough_parts(archive, recordings, frames)
         archive.with_streams([part.recording for part in self.parts], streams)
         refuse_overlap(archive, **{"training": self.parts, APART: apart_from})
@@ -203,6 +243,7 @@ class TrainingClips(_Clips):
         self.labelled = len(self.parts) if labelled is None else labelled
         self.other_microphones = other_microphones
         self.teacher_logits = teacher_logits
+        self.noise = noise
         self.samples_per_frame = archive.rig.samples_per_frame if any_sample else None
 
     def __len__(self) -> int:
@@ -217,6 +258,8 @@ class TrainingClips(_Clips):
         if self.teacher_logits is not None:
             seen = self.teacher_logits[clip.recording][:, clip.start : clip.start + clip.frames]
             sample["teachers"] = torch.from_numpy(seen.mean(axis=1))
+        if self.noise is not None:
+            sample["noise"] = self.noise[NOISE, self.seed, draw.step, draw.position]
         return sample
 
 
@@ -234,10 +277,13 @@ class EvaluationClips(_Clips):
         archive: the recordings.
         clips: to read.
         streams: what the network is given.
+        video_shape: (h, w) that video frames are brought to; None keeps them as stored.
     """
 
-    def __init__(self, archive: Archive, clips: list[Clip], streams: Sequence[str]) -> None:
-        super().__init__(archive, streams)
+    def __init__(
+        self, archive: Archive, clips: list[Clip], streams: Sequence[str], video_shape: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(archive, streams, video_shape)
         archive.with_streams({clip.recording for clip in clips}, streams)
         self.clips = clips
 
@@ -246,3 +292,44 @@ class EvaluationClips(_Clips):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self._read(self.clips[index])
+
+
+class NoisyClips(EvaluationClips):
+    """Given clips, and beside each a crop of noise and the ratio to mix it at: the same whenever they are read.
+
+    Args:
+        archive: the recordings.
+        clips: to read.
+        streams: what the network is given.
+        video_shape: see `EvaluationClips`.
+        noise: crops as long as the clips.
+        snr_db: range over which the ratios are spread evenly.
+        numbers: of the clips among all that are evaluated.
+
+    Shapes:
+        noise: by stream, as long as the views.
+        snr_db: scalar float32.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        clips: list[Clip],
+        streams: Sequence[str],
+        video_shape: tuple[int, int] | None,
+        noise: NoiseClips,
+        snr_db: tuple[float, float],
+        numbers: Sequence[int],
+    ) -> None:
+        super().__init__(archive, clips, streams, video_shape)
+        self.noise = noise
+        self.snr_db = snr_db
+        self.numbers_of_clips = numbers
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        number = self.numbers_of_clips[index]
+        low, high = self.snr_db
+        sample = super().__getitem__(index)
+        sample["noise"] = self.noise[VALIDATION_NOISE, 0, 0, number]
+        sample["snr_db"] = torch.tensor(low + (high - low) * (number * GOLDEN_RATIO % 1.0), dtype=torch.float32)
+        return sample

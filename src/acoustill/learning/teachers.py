@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,11 +19,13 @@ from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, replacing
 from acoustill.learning.runs import Run
 from acoustill.models.network import FrameNetwork
-from acoustill.models.store import load_network
+from acoustill.models.specification import Specification
+from acoustill.models.store import WEIGHTS, load_network, read_temperature
 from acoustill.rig.rig import Rig
 
 BLOCK_FRAMES = 240
-CONTEXT_FRAMES = 24  # more than any network here looks ahead or back
+WHOLE_FRAMES = 480  # 100 MB of beams as stored
+FAR_FRAMES = (WHOLE_FRAMES - BLOCK_FRAMES) // 2  # context of networks that see all of a clip
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,21 @@ class TeacherRun:
         weights: SHA-256 of its weights.
         network: with the weights, ready to answer.
         warnings: what to say of it to whoever trains its student, in sentences.
+        temperature: that its logits are divided by to be calibrated.
     """
 
     folder: Path
     weights: str
     network: FrameNetwork
     warnings: tuple[str, ...] = ()
+    temperature: float = 1.0
 
 
 def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherRun:
     """A teacher that fits an archive and never saw what its student is judged on.
 
     Raises:
-        AcoustillError: if the run is not finished, holds no teacher, or one of other classes or other images;
+        AcoustillError: if the run is not finished, holds no teacher, or one of other classes, images or beams;
             or if the teacher learnt from what its student is tested on, or is to meet there for the first time.
     """
     folder = Path(folder)
@@ -60,10 +66,14 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
     if "image" in spec.streams and (image is None or spec.image != image.to_json()):
         found = spec.image
         raise bad_input(folder, "image specification", found, f"{image and image.to_json()}, that of {archive.path}")
+    beams = archive.beams_specification
+    if "beams" in spec.streams and (beams is None or spec.beams != beams.to_json()):
+        found = spec.beams
+        raise bad_input(folder, "beam specification", found, f"{beams and beams.to_json()}, that of {archive.path}")
     there = archive if run.archive_id == archive.id else run.open_archive()
     _refuse_leak(run, there, archive, split)
     warnings = _equal_names(run, there, archive, split)
-    return TeacherRun(folder, file_hash(folder / "model.safetensors"), network, warnings)
+    return TeacherRun(folder, file_hash(folder / WEIGHTS), network, warnings, read_temperature(folder))
 
 
 def _refuse_leak(run: Run, there: Archive, archive: Archive, split: Split) -> None:
@@ -73,7 +83,7 @@ def _refuse_leak(run: Run, there: Archive, archive: Archive, split: Split) -> No
     if there is archive:
         overlap = find_overlap(places_of(archive, taught_parts), places_of(archive, tested_parts))
     else:
-        overlap = find_overlap(_stream_places(there, taught_parts), _stream_places(archive, tested_parts))
+        overlap = find_overlap(stream_places(there, taught_parts), stream_places(archive, tested_parts))
     if overlap is not None:
         raise AcoustillError(
             f"{run.folder}: the teacher learnt from {overlap[0].recording}, which its student is tested on; "
@@ -102,7 +112,7 @@ def _taught(run: Run, there: Archive) -> list[Clip]:
     return [part for side in ("train", "validation") for part in run.split.parts(there, side)]
 
 
-def _stream_places(archive: Archive, parts: Iterable[Clip]) -> list[Place]:
+def stream_places(archive: Archive, parts: Iterable[Clip]) -> list[Place]:
     """Where each stream of recordings, or of parts of them, lies: in samples for audio, in frames for others."""
     places = []
     for part in parts:
@@ -133,10 +143,10 @@ def teacher_logits(
     recordings: Sequence[str],
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, np.ndarray]:
-    """Logits of every frame of some recordings, by every teacher.
+    """Logits of every frame of some recordings, by every teacher, each divided by its temperature.
 
-    They depend on no augmentation, so they are kept in the archive's folder `teachers/`, by the hash of the
-    teacher's weights and that of the streams that it was given.
+    They depend on no augmentation, so they are kept, before that division, in the archive's folder `teachers/`, by the
+    hash of the teacher's weights and that of the streams that it was given, and in which blocks (`blocks_of`).
 
     Args:
         archive: the recordings.
@@ -154,7 +164,8 @@ def teacher_logits(
         archive.with_streams(recordings, teacher.network.streams)
     answers = {}
     for recording in recordings:
-        answers[recording] = np.stack([_kept_logits(archive, teacher, recording) for teacher in teachers])
+        logits = [_kept_logits(archive, teacher, recording) / teacher.temperature for teacher in teachers]
+        answers[recording] = np.stack(logits).astype(np.float32, copy=False)
         advance()
     return answers
 
@@ -162,7 +173,10 @@ def teacher_logits(
 def _kept_logits(archive: Archive, teacher: TeacherRun, recording: str) -> np.ndarray:
     opened = archive[recording]
     files = opened.sidecar.files
-    given = json_hash([files[stream].sha256 for stream in teacher.network.streams])  # type: ignore[index]
+    stated = [files[stream].sha256 for stream in teacher.network.streams if stream in files]
+    if "direction" in teacher.network.streams:  # stands in the sidecar itself
+        stated.append(file_hash(opened.folder / "recording.json"))
+    given = json_hash([stated, blocks_of(teacher.network.specification, archive.entries[recording].frames)])
     path = archive.path / "teachers" / teacher.weights[:16] / f"{recording}-{given[:16]}.npy"
     shape = (archive.entries[recording].frames, len(archive.classes))
     kept = _read_kept(path, shape)
@@ -190,14 +204,59 @@ def _read_kept(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
 
 @torch.no_grad()
 def _frame_logits(recording: Recording, network: FrameNetwork, rig: Rig) -> np.ndarray:
-    """Logits of a whole recording, block by block; each block has context on both sides."""
-    frames, samples = recording.entry.frames, network.specification.samples_per_frame
+    """Logits of every frame of a recording, block by block."""
+    frames, specification = recording.entry.frames, network.specification
+    shape, samples = specification.video_shape, specification.samples_per_frame
     heard = audible(recording, rig)[0] if "audio" in network.streams else 0
     parts = []
-    for start in range(0, frames, BLOCK_FRAMES):
-        first, last = max(0, start - CONTEXT_FRAMES), min(frames, start + BLOCK_FRAMES + CONTEXT_FRAMES)
+    for first, last, start, stop in blocks_of(specification, frames):
         clip = Clip(recording.entry.id, first, last - first)
-        views = read_clip(recording, clip, network.streams, samples, heard)
+        views = read_clip(recording, clip, network.streams, samples, heard, shape, rig.camera)
         logits = network.frame_logits({stream: torch.from_numpy(view)[None] for stream, view in views.items()})[0]
-        parts.append(logits[start - first : start - first + BLOCK_FRAMES].numpy())
-    return np.ascontiguousarray(np.concatenate(parts)[:frames], dtype=np.float32)
+        parts.append(logits[start - first : stop - first].numpy())
+    return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
+
+
+class Block(NamedTuple):
+    """Frames of a recording that a teacher is given at once, `first` to `last`, for its answers to `start` to `stop`.
+
+    `last` and `stop` are the frames after.
+    """
+
+    first: int
+    last: int
+    start: int
+    stop: int
+
+
+def blocks_of(specification: Specification, frames: int) -> list[Block]:
+    """How a recording is cut for a teacher, so that memory does not grow with its length.
+
+    Each block has what the answers in it depend on before and after it. Networks that depend on all of a clip are given
+    recordings of up to WHOLE_FRAMES whole, and else FAR_FRAMES on either side.
+
+    Args:
+        specification: of the teacher.
+        frames: length of the recording.
+    """
+    field, rate = specification.receptive_field, specification.frame_rate
+    before_s, after_s = (None, None) if field is None else (field.before_s, field.after_s)
+    if None in (before_s, after_s) and frames <= WHOLE_FRAMES:
+        return [Block(0, frames, 0, frames)]
+    before = FAR_FRAMES if before_s is None else _whole_frames(before_s * rate) - 1
+    after = FAR_FRAMES if after_s is None else _whole_frames(after_s * rate)
+    # networks that look at every n-th frame count from the first that they are given
+    stride = specification.features.get("video", {}).get("every_frame", 1)
+    blocks = []
+    for start in range(0, frames, BLOCK_FRAMES):
+        stop = min(frames, start + BLOCK_FRAMES)
+        last = min(frames, stop + after)
+        # a last block that is short goes back further: networks that hear audio want at least a clip of it
+        first = max(0, min(start - before, last - specification.clip_frames))
+        blocks.append(Block(first - first % stride, last, start, stop))
+    return blocks
+
+
+def _whole_frames(frames: float) -> int:
+    """Rounded up, but for what seconds lose of a whole number."""
+    return math.ceil(frames - 1e-6)

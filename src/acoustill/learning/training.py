@@ -18,24 +18,33 @@ from lightning.pytorch.callbacks import Callback, RichProgressBar
 from torch.utils.data import DataLoader
 
 from acoustill.archive.archive import Archive
-from acoustill.archive.clips import all_clips, frames_of
+from acoustill.archive.clips import frames_of
 from acoustill.archive.protocols import split_archive
 from acoustill.archive.splits import Split
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import recover_folder, write_json, write_json_lines
 from acoustill.jobs import console, progress_bar
+from acoustill.learning.beginning import fresh_network, pretrained_json
+from acoustill.learning.calibration import fit_temperature
 from acoustill.learning.checkpoints import SafetensorsCheckpointIO, cpu_multiplies_bf16
-from acoustill.learning.configuration import Experiment, Training
+from acoustill.learning.configuration import (
+    AudioAugmentation,
+    BeamsAugmentation,
+    Experiment,
+    Student,
+    Teacher,
+    Training,
+)
 from acoustill.learning.loading import random_clip_loader, regular_clip_loader
+from acoustill.learning.memory import keep_freed_memory
 from acoustill.learning.module import Learner
+from acoustill.learning.noise import Noise, open_noise, teachers_noise
 from acoustill.learning.processes import Share, processes_of_node, share_of_process
 from acoustill.learning.runs import Role, check_run, inputs_of, is_finished, say_warnings, start_run
 from acoustill.learning.teachers import TeacherRun, load_teacher, teacher_logits
-from acoustill.models.network import Network
-from acoustill.models.specification import Specification
-from acoustill.models.store import build_network, network_class, save_network
+from acoustill.models.network import FrameNetwork, Network
+from acoustill.models.store import network_class, save_network
 
-NORMALISATION_CLIPS = 512
 SEEDS_APART = 1_000_000_007  # more than any seed, so that no process augments as another run's does
 
 
@@ -62,18 +71,30 @@ def train(
     quiet = quiet or share.rank > 0
     archive = Archive(experiment.archive)
     split = split_archive(archive, experiment.protocol)
+    options = experiment.teacher if role == "teacher" else experiment.student
+    streams = network_class(options.network).streams
+    if role == "student" and streams != ("audio",):
+        raise bad_input(options.network, "streams", list(streams), "audio alone: a student hears one microphone")
     runs = [load_teacher(teacher, archive, split) for teacher in teachers]
+    told = [sentence for run in runs for sentence in (*run.warnings, *teachers_noise(run.folder, archive, split))]
+    noise = open_noise(experiment.noise, archive, split, streams) if experiment.noise is not None else None
+    told += noise.warnings if noise is not None else ()
+    if noise is None and options.training.validate_in == "unseen-noise":
+        raise bad_input(
+            options.network, "validate_in", "unseen-noise", f"known: noise is added to none of {list(streams)}"
+        )
     control = experiment.distillation.control
     recipe = "labels" if not runs else "distilled" if control == "none" else control
     wants_unlabelled = bool(runs) and experiment.distillation.unlabelled_batch > 0
     unlabelled = split.unlabelled if wants_unlabelled else ()
     if wants_unlabelled and not unlabelled:
         raise bad_input(archive.path, "number of unlabelled recordings", 0, "some, or unlabelled_batch=0")
-    options = experiment.teacher if role == "teacher" else experiment.student
     for batch in (options.training.batch_size, experiment.distillation.unlabelled_batch if wants_unlabelled else 0):
         share.places(batch)  # refuses what does not divide before the folder is made
-    described = [{"folder": str(run.folder), "network": run.network.name, "sha256": run.weights} for run in runs]
-    inputs = inputs_of(experiment, role, archive, split, described)
+    also = {"noise": noise.to_json()} if noise is not None else {}
+    if options.pretrained is not None:
+        also["pretrained"] = pretrained_json(options.pretrained, folder)
+    inputs = inputs_of(experiment, role, archive, split, [_teacher_json(run) for run in runs], also)
     if is_finished(folder) if share.rank else check_run(folder, inputs):
         if share.rank == 0:
             console.print(f"{folder}: is finished already")
@@ -81,15 +102,21 @@ def train(
     processes_of_node(share.processes)
     started = time.perf_counter()
     # all that can be refused is, before the folder is made: a corrected command finds it empty
-    network = _fresh_network(experiment, role, archive, split)
-    validation = _validation_loader(archive, split, network, options.training)
-    _training_loader(experiment, role, archive, split, unlabelled, network, None)
+    network, sentences = fresh_network(experiment, role, archive, split)
+    unlabelled_clips = experiment.distillation.unlabelled_batch if wants_unlabelled else 0
+    _check_batch(network, len(share.places(options.training.batch_size)) + len(share.places(unlabelled_clips)))
+    validation = _validation_loader(archive, split, network, options, noise)
+    _training_loader(experiment, role, archive, split, unlabelled, network, noise, None)
     answers = _answers(archive, runs, [*split.train, *unlabelled], share, quiet) if runs else None
-    clips = _training_loader(experiment, role, archive, split, unlabelled, network, answers)
+    clips = _training_loader(experiment, role, archive, split, unlabelled, network, noise, answers)
     if share.rank == 0:
         start_run(folder, inputs)
         say_warnings(folder, archive, split)
-        for sentence in (sentence for run in runs for sentence in run.warnings):
+        for sentence in sentences:
+            console.print(f"{folder}: {sentence}", markup=False, soft_wrap=True)
+        if role == "teacher" and not issubclass(network_class(options.network), FrameNetwork):
+            told.append(f"{options.network} does not answer for every frame: it can be evaluated, but cannot teach")
+        for sentence in told:
             console.print(f"warning: {folder}: {sentence}", markup=False, soft_wrap=True)
     # processes augment differently, as the clips of one batch do
     seed = experiment.seed + share.rank * SEEDS_APART
@@ -102,11 +129,18 @@ def train(
         folder,
         share,
         None if quiet else f"{role} {network.name} {recipe}",
+        noise is not None and options.training.validate_in != "known",
     )
     if share.rank == 0:
         seconds = round(time.perf_counter() - started, 1)
         write_json(folder / "run.json", {"role": role, "recipe": recipe, "seed": experiment.seed, "seconds": seconds})
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+
+def _check_batch(network: Network, clips: int) -> None:
+    """Refuses steps of one clip in a process, of which batch norms over clips have no deviation."""
+    if clips < 2 and any(isinstance(module, torch.nn.BatchNorm1d) for module in network.modules()):
+        raise bad_input(network.name, "clips a step in each process", clips, "at least 2, for its batch norms")
 
 
 def _training_loader(
@@ -116,30 +150,52 @@ def _training_loader(
     split: Split,
     unlabelled: tuple[str, ...],
     network: Network,
+    noise: Noise | None,
     answers: dict[str, np.ndarray] | None,
 ) -> DataLoader:
-    """Random crops, step by step; a teacher's are shorter than the clips that it is judged on."""
-    training = (experiment.teacher if role == "teacher" else experiment.student).training
+    """Random crops, step by step; a teacher's may be shorter than the clips that it is judged on, unless it hears."""
+    options = experiment.teacher if role == "teacher" else experiment.student
+    training = options.training
+    whole = role == "student" or "audio" in network.streams
+    seconds = experiment.clip_seconds if whole else experiment.teacher.crop_seconds
+    heard = _mixed(options, network.streams).field_chance > 0  # noise that is never added is not read
     return random_clip_loader(
         archive,
         split.parts(archive, "train"),
         network.streams,
-        experiment.teacher.crop_seconds if role == "teacher" else experiment.clip_seconds,
+        seconds,
         training.batch_size,
         seed=experiment.seed,
         steps=training.validate_every,
         unlabelled=unlabelled,
         unlabelled_batch=experiment.distillation.unlabelled_batch if unlabelled else 0,
-        other_microphones=role == "student" and experiment.student.augmentation.other_microphones,
+        other_microphones=_heard(options).other_microphones,
         teacher_logits=answers,
         apart_from=(*split.parts(archive, "validation"), *split.parts(archive, "test")),
+        video_shape=network.specification.video_shape,
+        noise=noise.clips("train", frames_of(seconds, archive.rig.frame_rate)) if noise is not None and heard else None,
         workers=training.workers,
     )
 
 
-def _validation_loader(archive: Archive, split: Split, network: Network, training: Training) -> DataLoader:
+def _heard(options: Teacher | Student) -> AudioAugmentation:
+    """What is done to the audio of a network."""
+    return options.augmentation.audio if isinstance(options, Teacher) else options.augmentation
+
+
+def _mixed(options: Teacher | Student, streams: Sequence[str]) -> BeamsAugmentation | AudioAugmentation:
+    """What says how noise is added: that of the beams if there are any."""
+    if isinstance(options, Teacher) and "beams" in streams:
+        return options.augmentation.beams
+    return _heard(options)
+
+
+def _validation_loader(
+    archive: Archive, split: Split, network: Network, options: Teacher | Student, noise: Noise | None
+) -> DataLoader:
     """Every process validates on all clips, so that all know the same best round."""
-    specification = network.specification
+    specification, training = network.specification, options.training
+    in_noise = noise is not None and training.validate_in != "known"
     return regular_clip_loader(
         archive,
         split.parts(archive, "validation"),
@@ -147,6 +203,9 @@ def _validation_loader(archive: Archive, split: Split, network: Network, trainin
         specification.clip_frames / specification.frame_rate,
         training.batch_size,
         apart_from=split.parts(archive, "test"),
+        video_shape=specification.video_shape,
+        noise=noise.clips("validation", specification.clip_frames) if noise is not None and in_noise else None,
+        noise_snr_db=_mixed(options, network.streams).noise_snr_db,
         workers=training.workers,
         rank=0,
         world_size=1,
@@ -154,10 +213,19 @@ def _validation_loader(archive: Archive, split: Split, network: Network, trainin
 
 
 class _Keeper(Callback):
-    """After each round: a line of metrics, the weights if they are the best so far, a checkpoint."""
+    """After each round: a line of metrics, the weights if they are the best so far, a checkpoint.
 
-    def __init__(self, folder: Path) -> None:
+    The temperature is fitted to validation clips as they are, also where the best round is chosen in noise: so are
+    clips that a network is tested on, or that a teacher answers for.
+
+    Args:
+        folder: of the run.
+        validation: clips to fit the temperature to without their noise; None fits it to the answers of the round.
+    """
+
+    def __init__(self, folder: Path, validation: DataLoader | None) -> None:
         self.folder = folder
+        self.validation = validation
         self.rows: list[dict[str, float]] = []
         self.best: tuple[float, float] | None = None
 
@@ -186,7 +254,11 @@ class _Keeper(Callback):
             self.best = score
             assert isinstance(pl_module, Learner)
             if trainer.is_global_zero:
-                save_network(pl_module.network, self.folder)
+                logits, labels = (torch.cat(part) for part in zip(*pl_module.answers, strict=True))
+                if self.validation is not None:  # softer than clips that are judged without it
+                    logits, labels = pl_module.clean_answers(self.validation)
+                temperature = fit_temperature(logits.numpy(), labels.numpy(), smoothing=True)
+                save_network(pl_module.judged, self.folder, temperature)
         if trainer.is_global_zero:
             write_json_lines(self.folder / "metrics.jsonl", self.rows)
         trainer.save_checkpoint(self.folder / "checkpoint")
@@ -211,6 +283,7 @@ def _fit(
     folder: Path,
     share: Share,
     title: str | None,
+    in_noise: bool,
 ) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     rounds = training.steps // training.validate_every
@@ -218,6 +291,8 @@ def _fit(
     if share.rank == 0:
         recover_folder(checkpoint)
     here = processes_of_node(share.processes)
+    if not torch.cuda.is_available():
+        keep_freed_memory()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -232,7 +307,7 @@ def _fit(
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=title is not None,
-            callbacks=[_Keeper(folder), *([_Bar(title)] if title else [])],
+            callbacks=[_Keeper(folder, validation if in_noise else None), *([_Bar(title)] if title else [])],
             num_sanity_val_steps=0,
             plugins=[SafetensorsCheckpointIO()],
             default_root_dir=folder,
@@ -249,29 +324,13 @@ def _in_bf16(precision: str) -> bool:
     return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else cpu_multiplies_bf16()
 
 
-def _fresh_network(experiment: Experiment, role: Role, archive: Archive, split: Split) -> Network:
-    """A network drawn from the experiment's seed, its input statistics taken from the training side."""
-    options = experiment.teacher if role == "teacher" else experiment.student
-    streams = network_class(options.network).streams
-    archive.with_streams(split.train, streams)
-    clip_frames = frames_of(experiment.clip_seconds, archive.rig.frame_rate)
-    image = archive.image_specification if "image" in streams else None
-    specification = Specification(
-        streams=streams,  # type: ignore[arg-type]
-        classes=archive.classes,
-        sample_rate=archive.rig.sample_rate,
-        samples_per_frame=archive.rig.samples_per_frame,
-        clip_frames=clip_frames,
-        image_shape=archive[split.train[0]].image.shape[1:] if image else None,
-        image=image.to_json() if image else None,
-    )
-    torch.manual_seed(experiment.seed)
-    network = build_network(options.network, specification, options.settings)
-    clips = all_clips(archive, split.parts(archive, "train"), clip_frames)
-    chosen = clips[:: max(1, len(clips) // NORMALISATION_CLIPS)]
-    batches = regular_clip_loader(archive, chosen, streams, experiment.clip_seconds, 16, rank=0, world_size=1)
-    network.fit_normalisation(batch["views"] for batch in batches)
-    return network
+def _teacher_json(run: TeacherRun) -> dict[str, Any]:
+    return {
+        "folder": str(run.folder),
+        "network": run.network.name,
+        "sha256": run.weights,
+        "temperature": run.temperature,
+    }
 
 
 def _answers(

@@ -9,6 +9,11 @@ FLOOR_PA2 = 1e-12
 FRAMES_PER_SECOND = 100
 
 
+def decibels(energies: Tensor) -> Tensor:
+    """Levels re 1 Pa^2 of squared pressures, not below -120; of the shape given."""
+    return 10 * energies.clamp_min(FLOOR_PA2).log10()
+
+
 class LogSpectrogram(nn.Module):
     """Short-time power spectra in decibel: windows of 20 ms every 10 ms.
 
@@ -52,5 +57,17 @@ class LogSpectrogram(nn.Module):
                 return_complex=True,
             )
         frames = audio.shape[1] * FRAMES_PER_SECOND // self.sample_rate
-        power = spectrum.abs().square()[..., :frames] / self.window.square().sum()
-        return 10 * power.clamp_min(FLOOR_PA2).log10().transpose(1, 2)
+        parts = spectrum.transpose(1, 2)[:, :frames]
+        power = (parts.real.square() + parts.imag.square()) / self.window.square().sum()
+        return decibels(power)
+
+    def to_json(self) -> dict[str, float | int | str]:
+        """What a specification says of these features."""
+        return {
+            "kind": "log spectrogram",
+            "bins": self.bins,
+            "hop_samples": self.hop,
+            "window_samples": len(self.window),
+            "fft_samples": self.fft_length,
+            "floor_pa2": FLOOR_PA2,
+        }

@@ -1,0 +1,231 @@
+"""The table of teachers and students: its rows, its trainings, and what it makes of answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks import teachers_students as table
+from tests.small_simulations import small_experiment
+
+from acoustill.archive import Archive
+from acoustill.learning.configuration import Experiment, Student, Teacher
+from acoustill.learning.training import train
+from acoustill.models.store import NETWORKS
+
+ROOT = Path(__file__).parents[1]
+COMMON = ("archive=archives/a", "noise=archives/n")
+ROWS = table.table_rows()
+
+
+def part(experiment: Experiment, row: table.Row) -> Teacher | Student:
+    return experiment.teacher if row.role == "teacher" else experiment.student
+
+
+def answers(right: dict[str, float], seen: bool = True) -> list[list[Any]]:
+    """By recording, named scenario-subject-number."""
+    rows = []
+    for recording, share in right.items():
+        scenario, subject, _ = recording.split("-")
+        rows.append([recording, "x", "x" if share > 0.5 else "y", scenario, subject, seen, share])
+    return rows
+
+
+def run(row: str, held_out: str | None, seed: int, given: list[list[Any]], **more: Any) -> dict[str, Any]:
+    student = row.rpartition("-")[2] in table.RECIPES
+    cost = {"parameters": 450_000, "multiply_adds": 20_000_000, "steps": 400}
+    role = "student" if student else "teacher"
+    return {"row": row, "role": role, "held_out": held_out, "seed": seed, "answers": given, **cost, **more}
+
+
+def made_up(teacher: float, student: float, **more: Any) -> dict[str, Any]:
+    """Runs of a fused teacher and of a student that are right in so large a share of the clips of ten subjects."""
+    runs = []
+    for row, right in (("fusednet", teacher), ("hearnet-augmented", student)):
+        for held_out in (None, "office"):
+            given = answers({f"office-s{i}-{n}": right for i in range(10) for n in range(3)}, held_out is None)
+            runs.append(run(row, held_out, 0, given, **more))
+    archive = {"id": "0", "recordings": 30, "classes": ["x", "y"]}
+    return {"machine": "a machine", "archive": archive, "noise": "0", "missing": [], "runs": runs}
+
+
+# rows and trainings -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.config)
+def test_every_row_is_an_experiment_of_a_network_in_its_role(row: table.Row) -> None:
+    experiment = table.experiment_of(table.Job(row, 3, None), COMMON, ())
+    options = part(experiment, row)
+    other = experiment.student if row.role == "teacher" else experiment.teacher
+    assert row.config.removesuffix(f"-{row.recipe}") == options.network
+    assert options.network in NETWORKS
+    assert (NETWORKS[options.network].streams == ("audio",)) == (row.role == "student")
+    assert other.network == type(other)().network  # the other part of the file is nobody's
+    assert (experiment.archive, experiment.noise, experiment.seed) == ("archives/a", "archives/n", 3)
+    assert (experiment.protocol.name, experiment.protocol.fold) == ("recordings", 3)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.config)
+def test_plain_students_hear_clips_as_they_are_and_all_others_are_augmented(row: table.Row) -> None:
+    options = part(table.experiment_of(table.Job(row, 0, None), COMMON, ()), row)
+    heard = options.augmentation.audio if isinstance(options, Teacher) else options.augmentation
+    chances = (heard.noise_chance, heard.field_chance, heard.reverberation_chance)
+    if row.recipe == "plain":
+        # pairs say how strong something is when it comes; single numbers say how often, or up to how much
+        assert not [name for name, value in heard.model_dump().items() if not isinstance(value, tuple) and value]
+    else:
+        assert all(chance > 0 for chance in chances)
+    if isinstance(options, Teacher):
+        beams = options.augmentation.beams
+        assert beams.field_chance > 0
+        assert beams.reverberation_chance > 0
+
+
+@pytest.mark.parametrize("name", sorted({row.config.rpartition("-")[0] for row in ROWS if row.recipe == "plain"}))
+def test_recipes_of_a_student_differ_in_the_recipe_alone(name: str) -> None:
+    """Same steps, batches, learning rate: the augmented student is the control of the plain one, and reverse."""
+    both = []
+    for recipe in table.RECIPES:
+        row = table.Row(f"{name}-{recipe}", "student", recipe)
+        both.append(table.experiment_of(table.Job(row, 0, None), COMMON, ()).student.model_dump())
+    plain, augmented = both
+    assert plain.pop("augmentation") != augmented.pop("augmentation")
+    assert plain["training"].pop("validate_in") == "known"
+    assert augmented["training"].pop("validate_in") is None
+    assert plain == augmented
+
+
+def test_the_rows_of_the_paper_and_ours_are_there() -> None:
+    names = {row.config for row in ROWS}
+    students = {f"{name}-{recipe}" for name in ("hearnet", "soundnet5", "compactnet") for recipe in table.RECIPES}
+    assert students <= names
+    assert {"dualcamnet", "resnet50", "temporal-resnet50", "avnet", *table.PARTS, "fusednet"} <= names
+    assert [row.config for row in table.table_rows(["fusednet", "hearnet-plain"])] == ["fusednet", "hearnet-plain"]
+    with pytest.raises(SystemExit, match="there is no row 'hearnet'"):
+        table.table_rows(["hearnet"])
+
+
+def test_a_scenario_is_held_out_with_its_subjects(small_simulation: Path) -> None:
+    job = table.Job(ROWS[0], 7, "office")
+    protocol = table.experiment_of(job, COMMON, ("clip_seconds=2",)).protocol
+    assert (protocol.name, protocol.held_out, protocol.fold) == ("scenarios-and-subjects", "office", 2)
+    assert table.experiment_of(job, COMMON, ("protocol.folds=3",)).protocol.fold == 1
+
+
+def test_trainings_go_seed_by_seed_and_none_twice(small_simulation: Path) -> None:
+    rows = ROWS[:2]
+    jobs = table.planned(rows, [0, 4], Archive(small_simulation))
+    assert [(job.seed, job.row.config, job.held_out) for job in jobs] == [
+        (seed, row.config, held_out) for seed in (0, 4) for row in rows for held_out in (None, "anechoic", "outdoor")
+    ]
+    assert len({job.folder for job in jobs}) == len(jobs)
+
+
+# answers ------------------------------------------------------------------------------------------------------
+
+
+def test_answers_are_sorted_by_what_was_known() -> None:
+    """A recording's value is the mean over the runs of one side; runs that know a scenario say nothing of unseen."""
+    runs = [
+        run("r", None, 0, answers({"office-s1-0": 1.0, "office-s2-0": 0.5})),
+        run("r", None, 1, answers({"office-s1-0": 0.0})),
+        run("r", "office", 0, answers({"office-s1-0": 0.5}, seen=False) + answers({"outdoor-s1-0": 1.0})),
+    ]
+    office, outdoor = ("office-s1-0", "s1", "office"), ("outdoor-s1-0", "s1", "outdoor")
+    assert table.sides(runs) == {
+        "within": {office: 0.5, ("office-s2-0", "s2", "office"): 0.5},
+        "new subjects": {outdoor: 1.0},
+        "unseen": {office: 0.5},
+    }
+
+
+def test_the_table_has_a_line_a_row_teachers_first() -> None:
+    found = table.lines(made_up(0.75, 0.5))
+    assert found[0] == "a machine; 30 recordings, 2 classes, 4 runs, 0 failed"
+    teacher, student = found[2:4]
+    assert teacher.split()[:5] == ["fusednet", "0.45M", "20M", "400", "1"]
+    assert student.startswith("hearnet-augmented")
+    assert teacher.count("0.750") == 3  # within, unseen, and the scenario
+    assert teacher.split()[-1] == "0.750"
+    assert student.split()[-1] == "0.500"
+
+
+@pytest.mark.parametrize(
+    ("teacher", "unseen", "within"),
+    [(0.75, "surely", "surely"), (0.7, "yes", "surely"), (0.56, "NO", "yes"), (0.4, "NO", "NO")],
+)
+def test_a_claim_is_judged_by_its_points(teacher: float, unseen: str, within: str) -> None:
+    """Ten points in unseen scenarios, three within; differences that vary nowhere have Wilson's interval, 0.11 wide."""
+    found = {line.split()[1]: line for line in table.lines(made_up(teacher, 0.5)) if "fusednet - hearnet" in line}
+    for side, verdict, asked in (("unseen:", unseen, "+0.10"), ("within:", within, "+0.03")):
+        assert found[side].split()[0] == verdict
+        assert f"asked {asked}" in found[side]
+        assert f"{teacher - 0.5:+.3f}" in found[side]
+
+
+def test_only_recordings_that_both_answered_are_compared() -> None:
+    runs = made_up(0.75, 0.5)
+    for one in runs["runs"]:
+        if one["row"] == "hearnet-augmented":
+            one["answers"] = one["answers"][:3]  # one subject's
+        else:
+            for answer in one["answers"][:3]:
+                answer[-1] = 0.0
+    (line,) = [line for line in table.lines(runs) if "unseen: fusednet - hearnet" in line]
+    assert "-0.500" in line
+    assert line.startswith("NO")
+
+
+def test_p_values_are_those_of_the_whole_family() -> None:
+    """Ten subjects that all agree give 2 / 2^10 alone, and twice that where two differences are asked for."""
+    found = [line for line in table.lines(made_up(0.75, 0.5)) if " p = " in line]
+    assert len(found) == 2
+    assert all(line.endswith(f"p = {2 * 2 / 2**10:.4f}") for line in found)
+
+
+def test_where_it_listens_is_of_unseen_scenarios_alone() -> None:
+    runs = made_up(0.75, 0.5)
+    for one in runs["runs"]:
+        if one["row"] == "fusednet":
+            one["localised"] = [
+                ["office-s1-0", "office", 0.1, 0.75, 0.5],
+                ["outdoor-s1-0", "outdoor", 0.5, 0.0, 0.0],
+            ]
+    found = table.lines(runs)
+    place = next(i for i, line in enumerate(found) if line.startswith("how far beside"))
+    assert found[place + 1].startswith("fusednet")
+    assert "5.7 degrees" in found[place + 1]
+    assert "75.0% of the frames" in found[place + 1]
+    assert "nearest direction 0.50" in found[place + 1]
+
+
+def test_a_table_of_one_row_is_printed() -> None:
+    figures = made_up(0.75, 0.5)
+    figures["runs"] = figures["runs"][-1:]
+    figures["missing"] = ["fusednet-seed0-all"]
+    found = table.lines(figures)
+    assert len(found) == 3
+    assert found[0].endswith("1 runs, 1 failed")
+
+
+def test_a_run_is_judged_by_clip_by_recording_and_by_where_it_listens(small_simulation: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train(small_experiment(small_simulation, "teacher", "beamnet-heard", 2), "teacher", folder, quiet=True)
+    judged = json.loads(json.dumps(table.judged_run(folder)))
+    assert sum(scenario["n"] for scenario in judged["scenarios"]) == len(judged["answers"]) == 3
+    assert all(scenario["seen"] for scenario in judged["scenarios"])
+    assert {row[0] for row in judged["localised"]} == {row[0] for row in judged["answers"]}
+    for row in judged["answers"]:
+        assert row[-1] in (0.0, 0.5, 1.0)  # of two clips
+    shares = [row[-1] for row in judged["answers"]]
+    by_clip = sum(scenario["accuracy_clip"] * scenario["n"] for scenario in judged["scenarios"])
+    assert by_clip == pytest.approx(sum(shares), abs=1e-3)
+    assert judged["parameters"] > 4e5
+    assert judged["multiply_adds"] > 1e6
+
+
+def test_the_page_has_a_place_for_the_table() -> None:
+    page = (ROOT / "docs/teachers-students.md").read_text()
+    assert table.pages.block(page, "teachers-students")
