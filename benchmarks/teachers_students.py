@@ -1,0 +1,365 @@
+"""Every teacher and every student on AVIA-Sim, in scenarios that it knows and in one that it never heard.
+
+    acoustill simulate avia-sim archives/avia-sim --preset small --beams --jobs 2
+    acoustill simulate noise archives/avia-noise --beams --jobs 2
+    python -m benchmarks.teachers_students archives/avia-sim archives/avia-noise --out runs/teachers-students --jobs 2 \
+        --results benchmarks/results/teachers-students.json --write-docs docs/teachers-students.md
+
+Each file in configs/teachers-students is a row of the table. A seed N trains it four times: on recordings of all
+scenarios, tested on fold N of five (within), and with one scenario after the other held out, tested on subjects of
+fold N that it never met: in the scenario that it never heard either (unseen), and in those that it knows (new
+subjects). Five seeds so test each recording once within, once unseen and twice with new subjects. Students come twice:
+from labels as they are, and with noise and reverberation; teachers of beams get noise and reverberation, too, those of
+images and video do not. It goes on where it was interrupted, seed by seed, and prints what is there. --only takes some
+rows. Answers to every recording go to --results.
+
+What is asked at the end was fixed before: fusednet and beamnet against the student that the test itself finds best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import platform
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":  # before numpy: the pools of threads are made when it is imported
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+import numpy as np
+import torch
+from benchmarks import pages
+
+from acoustill.archive import Archive
+from acoustill.evaluation.ensembles import recording_predictions
+from acoustill.evaluation.localisation import localise_run
+from acoustill.evaluation.predictions import Prediction, evaluate_run
+from acoustill.evaluation.statistics import Unit, accuracy_interval, holm, paired_difference
+from acoustill.files import file_hash, read_json, write_json
+from acoustill.jobs import collect_jobs, progress_bar
+from acoustill.learning import load_experiment
+from acoustill.learning.configuration import Experiment
+from acoustill.learning.runs import Role, Run
+from acoustill.learning.training import train
+from acoustill.models import load_network
+from acoustill.models.beamnet import SteeringNetwork
+from acoustill.models.costs import cost_of
+
+CONFIGS = Path(__file__).parent.parent / "configs/teachers-students"
+RECIPES = {"plain": "labels alone", "augmented": "labels, noise and reverberation"}
+ANSWER = ("recording", "label", "predicted", "scenario", "subject", "seen")  # and the share of its clips that are right
+PARTS = ("beamnet", "beamnet-heard", "acousticnet", "motionnet")
+SIDES = ("within", "new subjects", "unseen")
+POINTS_UNSEEN, POINTS_WITHIN = 0.10, 0.03
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: a network, how it was trained, in which role.
+
+    Attributes:
+        config: name of its file.
+        role: teacher or student.
+        recipe: `plain` or `augmented`.
+    """
+
+    config: str
+    role: Role
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of a row.
+
+    Attributes:
+        row: of which.
+        seed: of the training, and the fold that is tested.
+        held_out: the scenario that is not trained on; None for all of them.
+    """
+
+    row: Row
+    seed: int
+    held_out: str | None
+
+    @property
+    def folder(self) -> str:
+        """Name of its run."""
+        return f"{self.row.config}-seed{self.seed}-{'all' if self.held_out is None else f'without-{self.held_out}'}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("noise", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("runs/teachers-students"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
+    parser.add_argument("--only", nargs="*", metavar="ROW", help="names of files in configs/teachers-students")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, each on one core")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the configurations")
+    parser.add_argument("--results", type=Path, help="where the figures go, as JSON")
+    parser.add_argument("--write-docs", type=Path, help="page whose block 'teachers-students' is replaced")
+    arguments = parser.parse_args()
+    archive = Archive(arguments.archive)
+    rows = table_rows(arguments.only)
+    jobs = planned(rows, arguments.seeds, archive)
+    do = functools.partial(
+        trained_run,
+        out=arguments.out,
+        common=(f"archive={json.dumps(str(arguments.archive))}", f"noise={json.dumps(str(arguments.noise))}"),
+        overrides=tuple(arguments.set),
+    )
+    with progress_bar("training", len(jobs)) as advance:
+        done, aside = collect_jobs(do, jobs, [job.folder for job in jobs], arguments.jobs, advance)
+    for one in aside:
+        print(f"{one.name}: {one.why}")
+    runs = [done[i] for i in sorted(done)]
+    figures = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__.split('+')[0]}",
+        "archive": {"id": archive.id, "recordings": len(archive), "classes": list(archive.classes)},
+        "noise": Archive(arguments.noise).id,
+        "missing": [one.name for one in aside],
+        "rows": flat_rows(runs),
+        "runs": runs,
+    }
+    print("\n".join(lines(figures)))
+    if arguments.results:
+        write_json(arguments.results, figures)
+    if arguments.write_docs:
+        pages.write_block(arguments.write_docs, "teachers-students", lines(figures))
+    if aside:
+        sys.exit(f"{len(aside)} of {len(jobs)} trainings failed")
+
+
+def table_rows(only: Sequence[str] | None = None) -> list[Row]:
+    """The rows, by the files there are: `NAME.yaml` for teachers, `NAME-plain.yaml` and `-augmented` for students."""
+    found = []
+    names = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+    if unknown := sorted(set(only or ()) - set(names)):
+        sys.exit(f"--only: there is no row {unknown[0]!r}; the rows are {', '.join(names)}")
+    for name in only or names:
+        recipe = name.rpartition("-")[2]
+        student = recipe in RECIPES
+        found.append(Row(name, "student" if student else "teacher", recipe if student else "augmented"))
+    return found
+
+
+def planned(rows: Sequence[Row], seeds: Sequence[int], archive: Archive) -> list[Job]:
+    """All trainings, seed by seed and row by row, so that a part of them is a table of fewer seeds."""
+    scenarios = sorted({str(entry.scenario) for entry in archive.entries.values() if entry.label is not None})
+    return [Job(row, seed, held_out) for seed in seeds for row in rows for held_out in (None, *scenarios)]
+
+
+def experiment_of(job: Job, common: Sequence[str], overrides: Sequence[str]) -> Experiment:
+    """The experiment of a training: the row's file, the seed, and what is held out."""
+    folds = load_experiment(CONFIGS / f"{job.row.config}.yaml", [*common, *overrides]).protocol.folds
+    chosen = [f"seed={job.seed}", f"protocol.fold={job.seed % folds}"]
+    if job.held_out is not None:
+        chosen += ["protocol.name=scenarios-and-subjects", f"protocol.held_out={job.held_out}"]
+    return load_experiment(CONFIGS / f"{job.row.config}.yaml", [*common, *chosen, *overrides])
+
+
+def trained_run(job: Job, out: Path, common: Sequence[str], overrides: Sequence[str]) -> dict[str, Any]:
+    """One training, unless it is there already, with its answers."""
+    torch.set_num_threads(1)
+    folder = out / job.folder
+    experiment = experiment_of(job, common, overrides)
+    train(experiment, job.row.role, folder, quiet=True)
+    kept, weights = folder / "judged.json", file_hash(folder / "model.safetensors")
+    if not kept.is_file() or read_json(kept)["weights"] != weights:
+        write_json(kept, {"weights": weights, **judged_run(folder)})
+    judged: dict[str, Any] = read_json(kept)
+    return {
+        "network": load_network(folder).name,
+        "row": job.row.config,
+        "role": job.row.role,
+        "recipe": job.row.recipe,
+        "steps": getattr(experiment, job.row.role).training.steps,
+        "protocol": experiment.protocol.name,
+        "fold": experiment.protocol.fold,
+        "seed": job.seed,
+        "held_out": job.held_out,
+        "seconds": Run(folder).seconds,
+        **judged,
+    }
+
+
+def judged_run(folder: Path) -> dict[str, Any]:
+    """What a run answered: counts by scenario, the answer to every recording, and where it listened."""
+    clips = evaluate_run(folder)
+    recordings = recording_predictions(clips, Run(folder).classes)
+    network = load_network(folder)
+    cost = cost_of(network)
+    right: dict[str, list[float]] = defaultdict(list)
+    for clip in clips:
+        right[clip.recording].append(float(clip.right))
+    scenarios = []
+    for scenario in sorted({str(one.scenario) for one in recordings}):
+        of_clips, of_recordings = ([one for one in some if one.scenario == scenario] for some in (clips, recordings))
+        scenarios.append(
+            {
+                "scenario": scenario,
+                "seen": of_clips[0].seen,
+                "accuracy_clip": round(_accuracy(of_clips), 4),
+                "accuracy_recording": round(_accuracy(of_recordings), 4),
+                "n": len(of_recordings),
+            }
+        )
+    found: dict[str, Any] = {
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "scenarios": scenarios,
+        "answers": [
+            [
+                one.recording,
+                one.label,
+                one.predicted,
+                one.scenario,
+                one.subject,
+                one.seen,
+                np.mean(right[one.recording]),
+            ]
+            for one in recordings
+        ],
+    }
+    if isinstance(network, SteeringNetwork):
+        found["localised"] = [
+            [one.recording, one.scenario, round(one.error_rad, 4), round(one.within, 4), round(one.share, 4)]
+            for one in localise_run(folder)
+        ]
+    return found
+
+
+def flat_rows(runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a run and scenario: what a table of one's own is made from."""
+    kept = ("row", "network", "role", "recipe", "steps", "protocol", "fold", "seed", "held_out")
+    return [{name: run[name] for name in kept} | scenario for run in runs for scenario in run["scenarios"]]
+
+
+def _accuracy(predictions: Sequence[Prediction]) -> float:
+    return sum(one.right for one in predictions) / len(predictions)
+
+
+Side = dict[tuple[str, str, str], float]  # by recording, subject and scenario: share of clips that were right
+
+
+def sides(runs: Iterable[dict[str, Any]]) -> dict[str, Side]:
+    """What was right of each recording, the mean over runs.
+
+    `within`: of runs that know all scenarios and most subjects; `new subjects`: in scenarios that were trained on;
+    `unseen`: new subjects in the scenario that was held out.
+    """
+    values: dict[str, dict[tuple[str, str, str], list[float]]] = {side: defaultdict(list) for side in SIDES}
+    for run in runs:
+        for recording, _, _, scenario, subject, seen, right in run["answers"]:
+            side = "within" if run["held_out"] is None else "new subjects" if seen else "unseen"
+            values[side][recording, subject, scenario].append(right)
+    return {side: {key: float(np.mean(all_)) for key, all_ in found.items()} for side, found in values.items()}
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """The table, and what is asked of it."""
+    by_row: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for run in figures["runs"]:
+        by_row[run["row"]].append(run)
+    judged = {row: sides(runs) for row, runs in by_row.items()}
+    scenarios = sorted({scenario for side in judged.values() for _, _, scenario in side["unseen"]})
+    found = [
+        f"{figures['machine']}; {figures['archive']['recordings']} recordings, "
+        f"{len(figures['archive']['classes'])} classes, {len(figures['runs'])} runs, "
+        f"{len(figures['missing'])} failed",
+        f"{'':20s}{'param':>7s}{'MAC/clip':>9s}{'steps':>6s}{'seeds':>6s}  "
+        + "".join(f"{side:22s}" for side in SIDES)
+        + "".join(f"{scenario:>9s}" for scenario in scenarios),
+    ]
+    for row in sorted(by_row, key=lambda row: (by_row[row][0]["role"] == "student", row)):
+        found.append(_table_line(row, by_row[row], judged[row], scenarios))
+    return found + _localisation(by_row) + _asked(judged)
+
+
+def _table_line(row: str, runs: list[dict[str, Any]], judged: dict[str, Side], scenarios: Sequence[str]) -> str:
+    first, seeds = runs[0], len({run["seed"] for run in runs})
+    line = (
+        f"{row:20s}{first['parameters'] / 1e6:6.2f}M{first['multiply_adds'] / 1e6:8.0f}M{first['steps']:6d}{seeds:6d}  "
+    )
+    line += "".join(f"{_estimate(judged[side]):22s}" for side in SIDES)
+    for scenario in scenarios:
+        right = [value for key, value in judged["unseen"].items() if key[2] == scenario]
+        line += f"{np.mean(right):9.3f}" if right else f"{'-':>9s}"
+    return line
+
+
+def _units(side: Side) -> list[Unit]:
+    return [Unit(value, recording, subject) for (recording, subject, _), value in side.items()]
+
+
+def _estimate(side: Side) -> str:
+    if not side:
+        return "-"
+    one = accuracy_interval(_units(side))
+    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
+
+
+def _localisation(by_row: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """How far beside the action each network listens in scenarios that it never heard."""
+    found = []
+    for row, runs in sorted(by_row.items()):
+        places = [place for run in runs for place in run.get("localised", ()) if place[1] == run["held_out"]]
+        if places:
+            degrees, near, share = (np.array([place[i] for place in places], dtype=float) for i in (2, 3, 4))
+            found.append(
+                f"{row:20s}{np.degrees(np.median(degrees)):5.1f} degrees (median); within one direction of it in "
+                f"{near.mean():.1%} of the frames; share of the nearest direction {share.mean():.2f}"
+            )
+    return ["how far beside the action it listens, in unseen scenarios:", *found] if found else []
+
+
+def _best(rows: Iterable[str], judged: dict[str, dict[str, Side]], side: str) -> str | None:
+    scored = {row: np.mean(list(judged[row][side].values())) for row in rows if row in judged and judged[row][side]}
+    return max(scored, key=lambda row: scored[row]) if scored else None
+
+
+def _asked(judged: dict[str, dict[str, Side]]) -> list[str]:
+    """Paired differences that the claims rest on, over recordings that both answered; p by Holm over all of them.
+
+    The student to be beaten, and the part that the fused teacher is to be as good as, are the best ones of the test
+    itself: that is to their advantage.
+    """
+    students = [row for row in judged if row.endswith("-augmented")]
+    found = []
+    for side, points in (("unseen", POINTS_UNSEEN), ("within", POINTS_WITHIN)):
+        student, part = _best(students, judged, side), _best(PARTS, judged, side)
+        pairs = [("fusednet", student, points), ("beamnet", student, points), ("beamnet", "micnet-augmented", 0.0)]
+        pairs += [("fusednet", part, 0.0)]
+        pairs += [(f"compactnet-{recipe}", f"hearnet-{recipe}", 0.0) for recipe in RECIPES]
+        for one, other, least in pairs:
+            if other is None or one not in judged or other not in judged:
+                continue
+            both = [key for key in judged[one][side] if key in judged[other][side]]
+            units = [Unit(judged[one][side][key] - judged[other][side][key], key[0], key[1]) for key in both]
+            if units:
+                found.append((side, one, other, least, paired_difference(units)))
+    adjusted = holm([difference.p for *_, difference in found])
+    return [
+        f"{_verdict(difference.estimate.value, difference.estimate.low, least):9s}{side}: {one} - {other} "
+        f"{difference.estimate.value:+.3f} [{difference.estimate.low:+.3f}, {difference.estimate.high:+.3f}], "
+        f"asked {least:+.2f}, p = {p:.4f}"
+        for (side, one, other, least, difference), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _verdict(value: float, low: float, least: float) -> str:
+    """Whether a difference is as large as asked: surely, by its interval; as measured; or not."""
+    return "surely" if low >= least else "yes" if value >= least else "NO"
+
+
+if __name__ == "__main__":
+    main()
