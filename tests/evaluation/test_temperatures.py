@@ -9,6 +9,7 @@ import pytest
 
 from acoustill.errors import AcoustillError
 from acoustill.evaluation import expected_calibration_error, fit_temperature
+from acoustill.learning.calibration import LOWEST, fit_weights
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -46,6 +47,19 @@ def test_temperature_stays_in_its_range_and_smoothing_keeps_it_moderate() -> Non
     assert fit_temperature(logits, labels, smoothing=True) == pytest.approx(5 / math.log(4), rel=1e-5)
 
 
+def test_weights_of_experts_are_those_that_their_evidence_has() -> None:
+    """Two classes, Gaussian evidence: the log odds of both add up, so an expert who doubles his is weighed by half."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=40_000)
+    sides = 2 * labels - 1
+    odds = np.stack([2 * (sides + rng.standard_normal(len(labels))) for _ in range(2)], axis=1)
+    noise = rng.standard_normal((len(labels), 1))
+    logits = np.stack(
+        [np.zeros((len(labels), 3)), np.concatenate([odds[:, :1], 2 * odds[:, 1:], noise], axis=1)], axis=2
+    )
+    assert fit_weights(logits, labels) == pytest.approx([1, 0.5, LOWEST], abs=0.04)
+
+
 def test_error_of_calibration_golden_values() -> None:
     probabilities = np.array([[0.9, 0.1]] * 5 + [[0.4, 0.6]] * 5)
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 0, 0])
@@ -75,6 +89,8 @@ def test_calibrated_probabilities_have_a_small_error() -> None:
 def test_what_cannot_be_fitted_is_refused(logits: object, labels: object, complaint: str) -> None:
     with pytest.raises(AcoustillError, match=complaint):
         fit_temperature(np.array(logits), np.array(labels, dtype=int))
+    with pytest.raises(AcoustillError, match=complaint):
+        fit_weights(np.array(logits)[:, None], np.array(labels, dtype=int))
 
 
 @pytest.mark.parametrize(

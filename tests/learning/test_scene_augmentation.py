@@ -177,12 +177,16 @@ def test_image_video_and_direction_are_shifted_as_one() -> None:
     assert len(ends) > BATCH / 2
 
 
-def test_nothing_is_shifted_beside_beams() -> None:
-    views = clips("image", "video", "beams")
-    how = unchanged(shift_pixels=4, video=STILL.model_copy(update={"shift_pixels": 4}))
-    varied = vary_views(views, None, how, specification("image", "video", "beams"), generator())
-    assert torch.equal(varied["image"], views["image"].float())
-    assert torch.equal(varied["video"], views["video"])
+def test_beside_beams_pictures_move_by_half_a_direction_at_most() -> None:
+    """12 x 16 pixels, 3 x 4 directions of 4 pixels: a source two pixels off is still nearest to its own."""
+    views = {stream: torch.zeros_like(view) for stream, view in clips("video", "beams").items()}
+    views["video"][:, :, 6, 8] = 255
+    how = unchanged(video=STILL.model_copy(update={"shift_pixels": 5}))
+    varied = vary_views(views, None, how, specification("video", "beams"), generator())["video"]
+    places = torch.stack([clip[0].sum(-1).nonzero()[0] for clip in varied])
+    assert (places - torch.tensor([6, 8])).abs().max() == 2
+    alone = vary_views({"video": views["video"]}, None, how, specification("video"), generator())["video"]
+    assert (torch.stack([clip[0].sum(-1).nonzero()[0] for clip in alone]) - torch.tensor([6, 8])).abs().max() > 2
 
 
 def test_beams_and_audio_are_in_one_room_and_of_one_level() -> None:

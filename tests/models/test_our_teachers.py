@@ -11,6 +11,7 @@ from acoustill.imaging.beam_specification import UNIT_PA
 from acoustill.models import FrameNetwork, Network, Specification, build_network, load_network, save_network
 from acoustill.models.beam_features import BeamEnergies
 from acoustill.models.beamnet import SteeringNetwork
+from acoustill.models.fusednet import FusedNet
 from acoustill.models.motionnet import MotionNet
 from acoustill.models.spectrogram import decibels
 from acoustill.models.store import NETWORKS
@@ -215,24 +216,36 @@ def test_motionnet_tells_directions_of_movement_apart() -> None:
 
 def test_fused_teacher_goes_on_without_a_stream_and_adds_up_evidence() -> None:
     network = build("fusednet").eval()
+    assert isinstance(network, FusedNet)
+    network.weights.copy_(torch.tensor([0.5, 2.0, 3.0]))
     views = noise_views(network)
-    blind = network.frame_logits({"beams": views["beams"]})
+    parts = network.part_logits(views)
+    assert set(parts) == {"sound", "image", "motion"}
+    summed = 0.5 * parts["sound"] + 2 * parts["image"] + 3 * parts["motion"]
+    assert torch.allclose(network.frame_logits(views), summed, atol=1e-5)
     deaf = network.frame_logits({"video": views["video"]})
-    heard = network.energies(views["beams"])  # type: ignore[operator]
-    alone = network.classify["image"](network.image(heard, 12))  # type: ignore[operator,index]
-    steered = network.sound(heard, network.attention(views).flatten(2))  # type: ignore[operator]
-    answers = deaf + alone + network.classify["sound"](steered)  # type: ignore[operator,index]
-    assert torch.allclose(network.frame_logits(views), answers, atol=1e-5)
-    network._present = lambda views: (torch.ones(2), torch.tensor([0.0, 1.0]))  # type: ignore[method-assign]
-    dropped = network.frame_logits(views)
-    assert torch.allclose(dropped[0], blind[0], atol=1e-5)  # in training, as if the stream were missing
-    assert torch.allclose(dropped[1], answers[1], atol=1e-5)
-    with pytest.raises(AcoustillError, match="beams, which it steers"):
-        network.attention({"video": views["video"]})  # type: ignore[operator]
+    assert torch.allclose(deaf, 3 * parts["motion"], atol=1e-5)
+    blind = network.part_logits({"beams": views["beams"]})
+    assert set(blind) == {"sound", "image"}
+    assert torch.equal(blind["image"], parts["image"])
+    assert not torch.equal(blind["sound"], parts["sound"])  # what moves steers the beam
     with pytest.raises(AcoustillError, match="beams, video or both"):
         network({"audio": torch.zeros(1, 12288)})
     with pytest.raises(AcoustillError, match="shape of the video"):
         network({"video": torch.zeros(1, 12, 10, 10, 3)})
+    with pytest.raises(AcoustillError, match="beams, which it steers"):
+        network.attention({"video": views["video"]})
+
+
+def test_each_part_of_the_fused_teacher_learns_for_itself() -> None:
+    """A part that is sure already does not take the gradient from the others."""
+    network = build("fusednet")
+    answers = network.training_logits(noise_views(network, 4))
+    assert [tuple(one.shape) for one in answers] == [(4, 14)] * 3
+    assert isinstance(network, FusedNet)
+    answers[0].sum().backward()  # those of what is seen
+    assert network.classify["motion"][1].weight.grad is not None
+    assert network.classify["sound"][1].weight.grad is None
 
 
 @pytest.mark.parametrize("name", ["acousticnet", "fusednet", "beamnet-heard"])
@@ -248,20 +261,25 @@ def test_streams_of_unequal_length_are_refused() -> None:
         build("beamnet")(views | {"video": views["video"][:, :1]})
 
 
-def test_modality_dropout_takes_either_stream_and_never_both() -> None:
-    network = build("fusednet", modality_dropout=0.5)
-    heard, seen = network._present({"beams": torch.zeros(4000, 1), "video": torch.zeros(4000, 1)})  # type: ignore[operator]
-    assert ((heard + seen) >= 1).all()
-    assert abs(float((heard == 0).float().mean()) - 0.25) < 0.03
-    assert abs(float((seen == 0).float().mean()) - 0.25) < 0.03
-    network.eval()
-    assert all(kept.all() for kept in network._present({"beams": torch.zeros(9, 1), "video": torch.zeros(9, 1)}))  # type: ignore[operator]
+def test_steering_that_lost_its_sight_is_that_without_video() -> None:
+    """In training as later: where the draw blinds a clip, nothing but the missing picture changes."""
+    network = build("fusednet", modality_dropout=1.0).train()
+    assert isinstance(network, FusedNet)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout | torch.nn.modules.batchnorm._BatchNorm | Masking):
+            module.eval()
+    views = noise_views(network)
+    blinded, blind = network.part_logits(views), network.part_logits({"beams": views["beams"]})
+    assert torch.allclose(blinded["sound"], blind["sound"], atol=1e-5)
+    network.modality_dropout = 0.0
+    assert not torch.allclose(network.part_logits(views)["sound"], blind["sound"], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_every_weight_of_a_teacher_learns(name: str) -> None:
     network = build(name, modality_dropout=0.0) if name == "fusednet" else build(name)
-    cross_entropy(network(noise_views(network, 4)), torch.arange(4)).backward()
+    for logits in network.training_logits(noise_views(network, 4)):
+        cross_entropy(logits, torch.arange(4)).backward(retain_graph=True)
     still = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.abs().sum()]
     assert not still
 

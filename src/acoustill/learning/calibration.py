@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.optimize import minimize
 
 from acoustill.errors import bad_input
 
@@ -38,20 +39,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, smoothing: bool = Fa
         2.731
     """
     logits = np.asarray(logits, dtype=np.float64)
-    labels = np.asarray(labels)
-    if logits.ndim != 2 or not len(logits) or not np.isfinite(logits).all():
-        raise bad_input("calibration", "logits", f"of shape {logits.shape}", "finite ones of at least one clip")
-    clips, classes = logits.shape
-    if labels.shape != (clips,) or labels.min() < 0 or labels.max() >= classes:
-        raise bad_input("calibration", "labels", f"of shape {labels.shape}", f"{clips} numbers from 0 to {classes - 1}")
-    rest = 1 / (clips + classes) if smoothing else 0.0
-    targets = np.full(logits.shape, rest)
-    targets[np.arange(clips), labels] = 1 - rest * (classes - 1)
+    targets = _targets(logits, labels, smoothing)
 
     def loss(log_t: float) -> float:
-        scaled = logits / math.exp(log_t)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        return float((np.log(np.exp(scaled).sum(axis=1)) - (targets * scaled).sum(axis=1)).mean())
+        return _mean_loss(logits / math.exp(log_t), targets)
 
     low, high = math.log(LOWEST), math.log(HIGHEST)
     inner = [high - GOLDEN_SECTION * (high - low), low + GOLDEN_SECTION * (high - low)]
@@ -66,3 +57,62 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, smoothing: bool = Fa
             inner = [inner[1], low + GOLDEN_SECTION * (high - low)]
             losses = [losses[1], loss(inner[1])]
     return min(math.exp((low + high) / 2), LOWEST, HIGHEST, key=lambda temperature: loss(math.log(temperature)))
+
+
+def fit_weights(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Weights of the logits of several classifiers whose sum has the smallest mean negative log likelihood.
+
+    A product of experts, each raised to a power of its own (Hinton 2002; Genest and Zidek 1986, "logarithmic opinion
+    pool"). Targets are smoothed as those of `fit_temperature`; every weight is from LOWEST to HIGHEST.
+
+    Args:
+        logits: of clips that the classifiers were not fitted to.
+        labels: class numbers.
+
+    Shapes:
+        logits: (n, classifiers, classes).
+        labels: (n,).
+        Output: (classifiers,) float64.
+
+    Raises:
+        AcoustillError: if there is no clip, a logit is not finite, or labels do not fit.
+
+    Example:
+        >>> sure_and_wrong, right = [0.0, 8.0], [1.0, 0.0]
+        >>> weights = fit_weights(np.array([[sure_and_wrong, right]] * 9), np.array([0] * 9))
+        >>> bool(weights[0] < 0.1 < 1 < weights[1])
+        True
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    targets = _targets(logits.sum(axis=1), labels, smoothing=True)
+    bounds = [(math.log(LOWEST), math.log(HIGHEST))] * logits.shape[1]
+    found = minimize(
+        lambda log_weights: _mean_loss(np.einsum("npc,p->nc", logits, np.exp(log_weights)), targets),
+        np.zeros(logits.shape[1]),
+        method="L-BFGS-B",
+        bounds=bounds,
+    )
+    return np.exp(found.x)
+
+
+def _targets(logits: np.ndarray, labels: np.ndarray, smoothing: bool) -> np.ndarray:
+    """What probabilities should be, (n, classes).
+
+    Raises:
+        AcoustillError: if there is no clip, a logit is not finite, or labels do not fit.
+    """
+    labels = np.asarray(labels)
+    if logits.ndim != 2 or not len(logits) or not np.isfinite(logits).all():
+        raise bad_input("calibration", "logits", f"of shape {logits.shape}", "finite ones of at least one clip")
+    clips, classes = logits.shape
+    if labels.shape != (clips,) or labels.min() < 0 or labels.max() >= classes:
+        raise bad_input("calibration", "labels", f"of shape {labels.shape}", f"{clips} numbers from 0 to {classes - 1}")
+    rest = 1 / (clips + classes) if smoothing else 0.0
+    targets = np.full(logits.shape, rest)
+    targets[np.arange(clips), labels] = 1 - rest * (classes - 1)
+    return targets
+
+
+def _mean_loss(logits: np.ndarray, targets: np.ndarray) -> float:
+    scaled = logits - logits.max(axis=1, keepdims=True)
+    return float((np.log(np.exp(scaled).sum(axis=1)) - (targets * scaled).sum(axis=1)).mean())

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from acoustill.learning.calibration import fit_weights
 from acoustill.learning.configuration import Distillation, Training
 from acoustill.learning.objectives import (
     UNLABELLED,
@@ -21,7 +22,7 @@ from acoustill.learning.objectives import (
     smoothed_labels,
 )
 from acoustill.learning.scene_augmentation import Augmentation, add_noise, vary_views
-from acoustill.models.network import Network
+from acoustill.models.network import CombinedNetwork, Network
 
 WARM_UP = 0.05
 
@@ -89,7 +90,8 @@ class Learner(lightning.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The loss of one step. All that is random in it depends on seed and step alone: resuming is exact."""
         torch.manual_seed(self.seed * 1_000_003 + self.global_step)
-        loss = self._loss(self.network(batch["views"]).float(), batch)
+        answers = self.network.training_logits(batch["views"])
+        loss = torch.stack([self._loss(logits.float(), batch) for logits in answers]).mean()
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["label"]))
         return loss
 
@@ -124,17 +126,28 @@ class Learner(lightning.LightningModule):
 
     @torch.no_grad()
     def clean_answers(self, batches: Iterable[dict[str, Any]]) -> tuple[Tensor, Tensor]:
-        """Logits and labels of validation clips as they are, without their noise."""
+        """Logits and labels of validation clips as they are, without their noise; weighs the network's parts first."""
         training = self.judged.training
         self.judged.eval()
         answers = []
         for batch in batches:
             views = {stream: view.to(self.device) for stream, view in batch["views"].items()}
             with self.trainer.precision_plugin.val_step_context():
-                answers.append((self.judged(views).float().cpu(), batch["label"].cpu()))
+                answers.append((self._part_answers(views), batch["label"].cpu()))
         self.judged.train(training)
-        logits, labels = (torch.cat(part) for part in zip(*answers, strict=True))
-        return logits, labels
+        parts, labels = (torch.cat(part) for part in zip(*answers, strict=True))
+        if not isinstance(self.judged, CombinedNetwork):
+            return parts[:, 0], labels
+        weights = torch.from_numpy(fit_weights(parts.numpy(), labels.numpy())).float()
+        self.judged.weights.copy_(weights)
+        return torch.einsum("npc,p->nc", parts, weights), labels
+
+    def _part_answers(self, views: dict[str, Tensor]) -> Tensor:
+        """Logits of each part of the network, (B, parts, classes); of one if it has none."""
+        if not isinstance(self.judged, CombinedNetwork):
+            return self.judged(views).float().cpu()[:, None]
+        answers = self.judged.part_logits(views)
+        return torch.stack([answers[part].mean(dim=1).float().cpu() for part in self.judged.parts], dim=1)
 
     def _augment(self, views: dict[str, Tensor], noise: dict[str, Tensor] | None, labels: Tensor) -> dict[str, Tensor]:
         """Labelled and unlabelled clips get draws of their own: those of a control's labelled clips are equal."""

@@ -265,12 +265,19 @@ def _vary_sound(
 
 
 def _reach(views: Mapping[str, Tensor], how: TeacherAugmentation) -> tuple[float, float]:
-    """The largest parts of height and width that image and video may both be moved by; beams cannot be moved."""
+    """The largest parts of height and width that image and video may both be moved by.
+
+    Beams cannot be moved: beside them, the others are by at most half the distance of two directions.
+    """
     pixels = {"image": how.shift_pixels, "video": how.video.shift_pixels}
     moved = [(number, views[stream].shape[2:4]) for stream, number in pixels.items() if stream in views]
-    if not moved or "beams" in views:
+    if not moved:
         return 0.0, 0.0
-    return min(number / size[0] for number, size in moved), min(number / size[1] for number, size in moved)
+    reaches = [(number / rows, number / columns) for number, (rows, columns) in moved]
+    if "beams" in views:
+        rows, columns = views["beams"].shape[3:5]
+        reaches.append((0.5 / rows, 0.5 / columns))
+    return min(reach[0] for reach in reaches), min(reach[1] for reach in reaches)
 
 
 def _power(view: Tensor, stream: str, sample_rate: int) -> Tensor:

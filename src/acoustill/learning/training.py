@@ -42,7 +42,7 @@ from acoustill.learning.noise import Noise, open_noise, teachers_noise
 from acoustill.learning.processes import Share, processes_of_node, share_of_process
 from acoustill.learning.runs import Role, check_run, inputs_of, is_finished, say_warnings, start_run
 from acoustill.learning.teachers import TeacherRun, load_teacher, teacher_logits
-from acoustill.models.network import FrameNetwork, Network
+from acoustill.models.network import CombinedNetwork, FrameNetwork, Network
 from acoustill.models.store import network_class, save_network
 
 SEEDS_APART = 1_000_000_007  # more than any seed, so that no process augments as another run's does
@@ -215,8 +215,8 @@ def _validation_loader(
 class _Keeper(Callback):
     """After each round: a line of metrics, the weights if they are the best so far, a checkpoint.
 
-    The temperature is fitted to validation clips as they are, also where the best round is chosen in noise: so are
-    clips that a network is tested on, or that a teacher answers for.
+    The temperature, and the weights of a network's parts, are fitted to validation clips as they are, also where the
+    best round is chosen in noise: so are clips that a network is tested on, or that a teacher answers for.
 
     Args:
         folder: of the run.
@@ -255,7 +255,7 @@ class _Keeper(Callback):
             assert isinstance(pl_module, Learner)
             if trainer.is_global_zero:
                 logits, labels = (torch.cat(part) for part in zip(*pl_module.answers, strict=True))
-                if self.validation is not None:  # softer than clips that are judged without it
+                if self.validation is not None:  # softer in noise than clips that are judged without it
                     logits, labels = pl_module.clean_answers(self.validation)
                 temperature = fit_temperature(logits.numpy(), labels.numpy(), smoothing=True)
                 save_network(pl_module.judged, self.folder, temperature)
@@ -293,6 +293,7 @@ def _fit(
     here = processes_of_node(share.processes)
     if not torch.cuda.is_available():
         keep_freed_memory()
+    once_more = in_noise or isinstance(learner.network, CombinedNetwork)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -307,7 +308,7 @@ def _fit(
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=title is not None,
-            callbacks=[_Keeper(folder, validation if in_noise else None), *([_Bar(title)] if title else [])],
+            callbacks=[_Keeper(folder, validation if once_more else None), *([_Bar(title)] if title else [])],
             num_sanity_val_steps=0,
             plugins=[SafetensorsCheckpointIO()],
             default_root_dir=folder,

@@ -12,16 +12,18 @@ from acoustill.models.acousticnet import AcousticFeatures
 from acoustill.models.beam_features import BeamEnergies
 from acoustill.models.beamnet import SteeredSound, Steering, SteeringNetwork
 from acoustill.models.motionnet import MotionFeatures, MotionMaps
-from acoustill.models.network import Views
+from acoustill.models.network import CombinedNetwork, Views
 from acoustill.models.specification import ReceptiveField, Specification
 
+PARTS = ("sound", "image", "motion")
 
-class FusedNet(SteeringNetwork):
-    """Three teachers in one, whose logits are added up: what each of them has seen or heard counts as evidence.
 
-    The parts are those of BeamNet, AcousticNet and MotionNet; what moves also steers the beam. While training, some
-    clips lose their beams and some their video (modality dropout), so that each part learns to answer alone: a stream
-    that is missing later is left out of the views.
+class FusedNet(CombinedNetwork, SteeringNetwork):
+    """Three teachers in one: what each of them has seen or heard counts as evidence, see `CombinedNetwork`.
+
+    The parts are those of BeamNet, AcousticNet and MotionNet; what moves also steers the beam. While training, the
+    steering of some clips is blind (modality dropout), so that it works by ear, too: a stream that is missing later is
+    left out of the views.
 
     Args:
         specification: with the streams `beams` and `video`.
@@ -29,11 +31,14 @@ class FusedNet(SteeringNetwork):
         width: features of a frame of the steered sound.
         image_width: features of a frame of the acoustic images.
         dropout: before the classes.
-        modality_dropout: how often a clip loses one of its streams, either as often.
+        modality_dropout: how often a clip's steering does not see.
 
     Shapes:
         Input: `beams` (B, frames, steps, rows, columns, bins, 2) or `video` (B, frames, h, w, 3) uint8, or both.
         Output: (B, classes).
+
+    Raises:
+        AcoustillError: if the specification is of other streams, or a setting is impossible.
     """
 
     name = "fusednet"
@@ -46,7 +51,7 @@ class FusedNet(SteeringNetwork):
         width: int = 128,
         image_width: int = 48,
         dropout: float = 0.3,
-        modality_dropout: float = 0.4,
+        modality_dropout: float = 0.3,
     ) -> None:
         energies = BeamEnergies(specification, bands)
         features = {"beams": energies.to_json(), "video": {"kind": "frame differences"}}
@@ -58,7 +63,9 @@ class FusedNet(SteeringNetwork):
             "dropout": dropout,
             "modality_dropout": modality_dropout,
         }
-        super().__init__(specification.model_copy(update={"features": features, "receptive_field": whole}), settings)
+        super().__init__(
+            specification.model_copy(update={"features": features, "receptive_field": whole}), settings, PARTS
+        )
         self.modality_dropout = modality_dropout
         self.energies = energies
         place = energies.rows, energies.columns
@@ -67,30 +74,29 @@ class FusedNet(SteeringNetwork):
         self.sound = SteeredSound(bands, width)
         self.image = AcousticFeatures(*place, energies.steps, bands, image_width)
         self.motion = MotionFeatures()
-        classes = len(specification.classes)
+        sizes = {"sound": width, "image": image_width, "motion": self.maps.channels}
         self.classify = nn.ModuleDict(
             {
-                part: nn.Sequential(nn.Dropout(dropout), nn.Linear(size, classes))
-                for part, size in (("sound", width), ("image", image_width), ("motion", self.maps.channels))
+                part: nn.Sequential(nn.Dropout(dropout), nn.Linear(sizes[part], len(specification.classes)))
+                for part in PARTS
             }
         )
 
-    def frame_logits(self, views: Views) -> Tensor:
-        """Logits of every frame, (B, frames, classes)."""
+    def part_logits(self, views: Views) -> dict[str, Tensor]:
+        """See `CombinedNetwork.part_logits`."""
         self.check(views)
-        heard, seen = self._present(views)
-        maps = None
-        logits: list[Tensor] = []
+        maps, features = None, {}
         if "video" in views:
-            maps = self.maps(views["video"]) * seen[:, None, None, None, None]
-            logits.append(self.classify["motion"](self.motion(maps)) * seen[:, None, None])
+            maps = self.maps(views["video"])
+            features["motion"] = self.motion(maps)
+            if self.training:
+                seen = torch.rand(len(maps), 1, 1, 1, 1, device=maps.device) >= self.modality_dropout
+                maps = maps * seen
         if "beams" in views:
             energies = self.energies(views["beams"])
-            frames = views["beams"].shape[1]
-            steered = self.sound(energies, self.steering(energies, self.energies.steps, maps))
-            answers = self.classify["sound"](steered) + self.classify["image"](self.image(energies, frames))
-            logits.append(answers * heard[:, None, None])
-        return torch.stack(logits).sum(dim=0)
+            features["sound"] = self.sound(energies, self.steering(energies, self.energies.steps, maps))
+            features["image"] = self.image(energies, views["beams"].shape[1])
+        return {part: self.classify[part](one) for part, one in features.items()}
 
     def attention(self, views: Views) -> Tensor:
         """See `SteeringNetwork.attention`."""
@@ -100,16 +106,6 @@ class FusedNet(SteeringNetwork):
         maps = self.maps(views["video"]) if "video" in views else None
         shares = self.steering(self.energies(views["beams"]), self.energies.steps, maps)
         return shares.unflatten(2, (self.energies.rows, self.energies.columns))
-
-    def _present(self, views: Views) -> tuple[Tensor, Tensor]:
-        """1 for the clips that have beams, and that have video; while training, some lose one of the two."""
-        given = [views[stream] for stream in self.streams if stream in views]
-        heard, seen = torch.ones(2, len(given[0]), device=given[0].device)
-        if self.training and len(given) > 1:
-            draw = torch.rand(len(given[0]), device=given[0].device)
-            heard[draw < self.modality_dropout / 2] = 0
-            seen[draw > 1 - self.modality_dropout / 2] = 0
-        return heard, seen
 
     def check(self, views: Views) -> None:
         """As `Network.check`, but for streams that are missing: one of the two is enough.

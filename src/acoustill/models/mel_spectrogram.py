@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from acoustill.errors import bad_input
 from acoustill.imaging.mel import LOWEST_HZ, mel_filterbank
-from acoustill.models.spectrogram import FLOOR_PA2, FRAMES_PER_SECOND, decibels
+from acoustill.models.spectrogram import FLOOR_PA2, FRAMES_PER_SECOND, by_pieces, decibels
 
 LOWEST_RATE, HIGHEST_RATE = 8000, 96000
 
@@ -83,6 +83,9 @@ class LogMel(nn.Module):
         """See the class."""
         if audio.shape[-1] < self.length:
             return self.filters.new_zeros((*audio.shape[:-1], 0, self.bands))
+        return by_pieces(self._levels, audio) if self.training else self._levels(audio)
+
+    def _levels(self, audio: Tensor) -> Tensor:
         with torch.autocast(audio.device.type, enabled=False):
             # pieces as long as the FFT, their ends set to zero by the window: filling up each would copy all of them
             audio = pad(audio.float(), (0, self.fft_length - self.length))

@@ -83,6 +83,15 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
+    def training_logits(self, views: Views) -> tuple[Tensor, ...]:
+        """Answers that are each held against labels and teachers while the network learns: its own, but for parts.
+
+        Shapes:
+            views: as `forward`.
+            Output: (B, classes) each.
+        """
+        return (self(views),)
+
     def fit_normalisation(self, batches: Iterable[Views]) -> None:
         """Sets the buffers that bring inputs to mean 0 and deviation 1, from batches of training clips."""
         raise NotImplementedError
@@ -181,6 +190,45 @@ class FrameNetwork(StepNetwork):
     def step_end_s(self, step: int) -> float:
         """When a frame ends."""
         return (step + 1) / self.specification.frame_rate
+
+
+class CombinedNetwork(FrameNetwork):
+    """A network of several classifiers, each of which learns for itself.
+
+    Learning together, the one that learns by heart first would leave nothing to learn for the others. What is said in
+    the end are their logits, added up with weights that are fitted to validation clips, where nobody knows the answers
+    by heart. A part that cannot answer is left out.
+
+    Args:
+        specification: see `Network`.
+        settings: see `Network`.
+        parts: names of the classifiers.
+    """
+
+    weights: Tensor
+
+    def __init__(self, specification: Specification, settings: dict[str, Any], parts: tuple[str, ...]) -> None:
+        super().__init__(specification, settings)
+        self.parts = parts
+        self.register_buffer("weights", torch.ones(len(parts)))
+
+    def part_logits(self, views: Views) -> dict[str, Tensor]:
+        """Logits of every frame, by each part that can answer.
+
+        Shapes:
+            views: as `Network.forward`.
+            Output: (B, frames, classes) each.
+        """
+        raise NotImplementedError
+
+    def frame_logits(self, views: Views) -> Tensor:
+        """Sum of the parts' logits by their weights."""
+        answers = self.part_logits(views)
+        return torch.stack([self.weights[self.parts.index(part)] * one for part, one in answers.items()]).sum(dim=0)
+
+    def training_logits(self, views: Views) -> tuple[Tensor, ...]:
+        """Those of each part, averaged over the frames."""
+        return tuple(logits.mean(dim=1) for logits in self.part_logits(views).values())
 
 
 class Standardise(nn.Module):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 FLOOR_PA2 = 1e-12
 FRAMES_PER_SECOND = 100
+IN_CACHE = 2  # clips
 
 
 def decibels(energies: Tensor) -> Tensor:
     """Levels re 1 Pa^2 of squared pressures, not below -120; of the shape given."""
     return 10 * energies.clamp_min(FLOOR_PA2).log10()
+
+
+def by_pieces(function: Callable[[Tensor], Tensor], clips: Tensor) -> Tensor:
+    """What a function makes of each clip, of a few at a time on processors: what it reads again is in their cache."""
+    if clips.device.type != "cpu" or clips.ndim < 2:
+        return function(clips)
+    return torch.cat([function(piece) for piece in clips.split(IN_CACHE)])
 
 
 class LogSpectrogram(nn.Module):
@@ -45,6 +55,9 @@ class LogSpectrogram(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """See the class."""
+        return by_pieces(self._levels, audio) if self.training else self._levels(audio)
+
+    def _levels(self, audio: Tensor) -> Tensor:
         with torch.autocast(audio.device.type, enabled=False):
             spectrum = torch.stft(
                 audio.float(),
