@@ -9,7 +9,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from benchmarks import archive, avia_sim, difficulty, imaging, interruption, probes, simulation
+from benchmarks import archive, avia_sim, difficulty, imaging, interruption, probes, simulation, training
 from benchmarks.esc10 import lines
 from benchmarks.pages import block
 
@@ -69,6 +69,24 @@ def test_ratios_of_archives_follow_from_the_times() -> None:
 def test_figures_of_avia_sim_are_those_of_the_results(name: str, printed: str, benchmark: ModuleType) -> None:
     figures = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
     assert block((ROOT / "docs/avia-sim.md").read_text(), printed) == benchmark.lines(figures)
+
+
+def test_figures_of_training_are_those_of_the_results() -> None:
+    figures = json.loads((ROOT / "benchmarks/results/training.json").read_text())
+    assert block((ROOT / "docs/figures.md").read_text(), "training") == training.lines(figures)
+
+
+def test_ratios_of_training_follow_from_the_times() -> None:
+    figures = json.loads((ROOT / "benchmarks/results/training.json").read_text())
+    derived = ("clips_per_second", "over_plain", "of_limit", "augmenting_share", "reading_share")
+    rows = {
+        name: {key: value for key, value in row.items() if key not in derived} for name, row in figures["rows"].items()
+    }
+    again = training.with_ratios({**figures, "rows": rows})
+    for name, row in figures["rows"].items():
+        for key in derived:
+            assert again["rows"][name].get(key) == pytest.approx(row.get(key))
+    assert set(figures["rows"]) == set(training.ROWS)
 
 
 def test_difficulty_follows_from_the_kept_rows() -> None:
