@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from acoustill.imaging import ImageSpecification
@@ -27,6 +28,21 @@ def test_noise_has_the_ratio_asked_for() -> None:
     noise = degrade_audio(clips(), 4800, how, generator()) - clips()
     ratio_db = 10 * torch.log10(clips().square().mean(dim=1) / noise.square().mean(dim=1))
     assert torch.allclose(ratio_db, torch.full((4,), 6.0), atol=1e-3)
+
+
+@pytest.mark.parametrize("samples", [4801, 9000, 9973])
+def test_noise_is_gaussian_and_falls_with_frequency_for_any_length(samples: int) -> None:
+    """By 4.5 dB an octave on average; at odd and prime lengths, too."""
+    audio = torch.ones(400, samples)
+    how = AudioAugmentation(**NOTHING | {"noise_chance": 1.0, "noise_snr_db": (0.0, 0.0)})
+    noise = degrade_audio(audio, 4800, how, generator()) - audio
+    assert abs(float(noise.square().mean()) - 1) < 0.05
+    level_db = 10 * torch.log10(torch.fft.rfft(noise[:, :4096]).abs().square())
+    octaves = torch.stack([level_db[:, 2**k : 2 ** (k + 1)].mean(dim=1) for k in range(5, 11)], dim=1)
+    falls_db = octaves[:, 0] - octaves[:, -1]
+    assert abs(float(falls_db.mean()) / 5 - 4.5) < 0.5
+    assert falls_db.min() > -4
+    assert falls_db.max() < 49
 
 
 def test_coloured_noise_is_measured_against_the_clip_alone() -> None:

@@ -97,7 +97,7 @@ def train(
     inputs = inputs_of(experiment, role, archive, split, [_teacher_json(run) for run in runs], also)
     if is_finished(folder) if share.rank else check_run(folder, inputs):
         if share.rank == 0:
-            console.print(f"{folder}: is finished already")
+            console.print(f"{folder}: is finished already", markup=False, soft_wrap=True)
         return
     processes_of_node(share.processes)
     started = time.perf_counter()
