@@ -10,8 +10,8 @@ scenarios, tested on fold N of five (within), and with one scenario after the ot
 fold N that it never met: in the scenario that it never heard either (unseen), and in those that it knows (new
 subjects). Five seeds so test each recording once within, once unseen and twice with new subjects. Students come twice:
 from labels as they are, and with noise and reverberation; teachers of beams get noise and reverberation, too, those of
-images and video do not. It goes on where it was interrupted, seed by seed, and prints what is there. --only takes some
-rows. Answers to every recording go to --results.
+images and video do not. It goes on where it was interrupted, seed by seed. --only takes some rows, and --finished
+trains nothing and prints what is there. Answers to every recording go to --results.
 
 What is asked at the end was fixed before: fusednet and beamnet against the student that the test itself finds best.
 """
@@ -47,7 +47,7 @@ from acoustill.files import file_hash, read_json, write_json
 from acoustill.jobs import collect_jobs, progress_bar
 from acoustill.learning import load_experiment
 from acoustill.learning.configuration import Experiment
-from acoustill.learning.runs import Role, Run
+from acoustill.learning.runs import Role, Run, is_finished
 from acoustill.learning.training import train
 from acoustill.models import load_network
 from acoustill.models.beamnet import SteeringNetwork
@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/teachers-students"))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--only", nargs="*", metavar="ROW", help="names of files in configs/teachers-students")
+    parser.add_argument("--finished", action="store_true", help="train nothing; judge and print what is there")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, each on one core")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the configurations")
     parser.add_argument("--results", type=Path, help="where the figures go, as JSON")
@@ -111,6 +112,8 @@ def main() -> None:
     archive = Archive(arguments.archive)
     rows = table_rows(arguments.only)
     jobs = planned(rows, arguments.seeds, archive)
+    if arguments.finished:
+        jobs = [job for job in jobs if is_finished(arguments.out / job.folder)]
     do = functools.partial(
         trained_run,
         out=arguments.out,

@@ -9,7 +9,17 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from benchmarks import archive, avia_sim, difficulty, imaging, interruption, probes, simulation, training
+from benchmarks import (
+    archive,
+    avia_sim,
+    difficulty,
+    imaging,
+    interruption,
+    probes,
+    simulation,
+    teachers_students,
+    training,
+)
 from benchmarks.esc10 import lines
 from benchmarks.pages import block
 
@@ -106,3 +116,22 @@ def test_every_picture_and_sound_of_avia_sim_is_there_and_shown() -> None:
     linked = set(re.findall(r"media/avia-sim/([a-z0-9-]+\.(?:jpg|ogg))", page))
     assert linked == {file.name for file in media.iterdir()}
     assert sum(file.stat().st_size for file in media.iterdir()) < 3_000_000
+
+
+def test_figures_of_teachers_and_students_are_those_of_the_results() -> None:
+    figures = json.loads((ROOT / "benchmarks/results/teachers-students.json").read_text())
+    page = (ROOT / "docs/teachers-students.md").read_text()
+    assert block(page, "teachers-students") == [line.rstrip() for line in teachers_students.lines(figures)]
+    assert figures["rows"] == teachers_students.flat_rows(figures["runs"])
+
+
+def test_accuracies_of_teachers_and_students_follow_from_the_answers() -> None:
+    figures = json.loads((ROOT / "benchmarks/results/teachers-students.json").read_text())
+    for run in figures["runs"]:
+        for scenario in run["scenarios"]:
+            answers = [answer for answer in run["answers"] if answer[3] == scenario["scenario"]]
+            assert len(answers) == scenario["n"]
+            assert np.mean([answer[1] == answer[2] for answer in answers]) == pytest.approx(
+                scenario["accuracy_recording"], abs=1e-4
+            )
+            assert np.mean([answer[-1] for answer in answers]) == pytest.approx(scenario["accuracy_clip"], abs=1e-4)

@@ -226,3 +226,14 @@ def test_one_clip_in_each_process_is_too_few_for_batch_norms(
     with pytest.raises(AcoustillError, match="soundnet8: clips a step in each process is 1, expected at least 2"):
         train(given, "student", tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_training_has_no_use_for_may_change(
+    experiment_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A student that nobody teaches stays the same whatever is planned for the teacher; its own settings count."""
+    train(load_experiment(experiment_file), "student", tmp_path / "run", quiet=True)
+    train(load_experiment(experiment_file, ["teacher.crop_seconds=0.25"]), "student", tmp_path / "run", quiet=True)
+    assert "is finished" in capsys.readouterr().err
+    with pytest.raises(AcoustillError, match="another configuration"):
+        train(load_experiment(experiment_file, ["student.training.ema=0.5"]), "student", tmp_path / "run", quiet=True)

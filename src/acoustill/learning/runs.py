@@ -136,7 +136,7 @@ def check_run(folder: Path, inputs: Inputs) -> bool:
     """
     config = folder / "config.yaml"
     if config.is_file():
-        same = _filled_in(config.read_text(encoding="utf-8")) == _filled_in(inputs.config)
+        same = _used(config.read_text(encoding="utf-8"), inputs) == _used(inputs.config, inputs)
         if not same or any(_as_now(read_json(folder / name)) != content for name, content in inputs.files.items()):
             raise AcoustillError(f"{folder}: holds a run of another configuration; give another folder or delete it")
         return is_finished(folder)
@@ -165,10 +165,18 @@ def is_finished(folder: Path) -> bool:
     return (folder / "run.json").is_file()
 
 
-def _filled_in(config: str) -> Experiment | None:
-    """An experiment with the values of keys that did not exist when it was written; None if it is none of ours."""
+def _used(config: str, inputs: Inputs) -> dict[str, Any] | None:
+    """What of an experiment the training goes by, keys filled in that did not exist when it was written.
+
+    A teacher has no use for what is said of the student, and a student that nobody teaches none for the teacher.
+    None if the text is no experiment of ours.
+    """
+    if inputs.files["data.json"]["role"] == "teacher":
+        unused = {"student", "distillation"}
+    else:
+        unused = set() if inputs.files["teachers.json"] else {"teacher", "distillation"}
     try:
-        return Experiment.model_validate(yaml.safe_load(config))
+        return Experiment.model_validate(yaml.safe_load(config)).model_dump(exclude=unused)
     except (ValidationError, yaml.YAMLError):
         return None
 
