@@ -54,7 +54,7 @@ from acoustill.models.beamnet import SteeringNetwork
 from acoustill.models.costs import cost_of
 
 CONFIGS = Path(__file__).parent.parent / "configs/teachers-students"
-RECIPES = {"plain": "labels alone", "augmented": "labels, noise and reverberation"}
+RECIPES = ("plain", "augmented")  # labels alone; with noise and reverberation
 ANSWER = ("recording", "label", "predicted", "scenario", "subject", "seen")  # and the share of its clips that are right
 PARTS = ("beamnet", "beamnet-heard", "acousticnet", "motionnet")
 SIDES = ("within", "new subjects", "unseen")

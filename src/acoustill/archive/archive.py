@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -214,14 +215,10 @@ def read_image_header(path: Path, header: dict) -> ImageHeader | None:
     image = header.get("image")
     if image is None:
         return None
-    try:
+    with _refusing(path, "image", "image.specification"):
         stated, points = image["specification"], image["grid_m"]
         grid = None if points is None else Grid(np.asarray(points, dtype=np.float64))
         return ImageHeader(specification_from_json(stated), grid)
-    except ValidationError as error:
-        raise AcoustillError(f"{path / 'archive.json'}: image.specification: {first_problem(error)}") from error
-    except (TypeError, KeyError, ValueError) as error:
-        raise AcoustillError(f"{path / 'archive.json'}: image is not a specification ({error})") from error
 
 
 def read_beams(path: Path, header: dict) -> BeamSpecification | None:
@@ -237,9 +234,17 @@ def read_beams(path: Path, header: dict) -> BeamSpecification | None:
     beams = header.get("beams")
     if beams is None:
         return None
-    try:
+    with _refusing(path, "beams", "beams"):
         return beams_from_json(beams)
+
+
+@contextmanager
+def _refusing(path: Path, key: str, specification: str) -> Iterator[None]:
+    """Says of what cannot be read in a header where it stands: under which key, and where its specification does."""
+    header = path / "archive.json"
+    try:
+        yield
     except ValidationError as error:
-        raise AcoustillError(f"{path / 'archive.json'}: beams: {first_problem(error)}") from error
-    except (AcoustillError, TypeError, ValueError) as error:
-        raise AcoustillError(f"{path / 'archive.json'}: beams is not a specification ({error})") from error
+        raise AcoustillError(f"{header}: {specification}: {first_problem(error)}") from error
+    except (AcoustillError, TypeError, KeyError, ValueError) as error:
+        raise AcoustillError(f"{header}: {key} is not a specification ({error})") from error

@@ -53,6 +53,7 @@ def localise_run(folder: str | Path) -> list[Localised]:
     archive = run.open_archive()
     rig = archive.rig
     streams = tuple({*network.streams, "direction"})
+    apart = direction_spacing(network.specification, rig.camera)
     found = []
     clips: dict[str, list[Clip]] = {}
     for clip in all_clips(archive, run.split.parts(archive, "test"), network.specification.clip_frames):
@@ -77,7 +78,6 @@ def localise_run(folder: str | Path) -> list[Localised]:
             errors.append(clip_errors)
             shares.append(clip_shares)
         angles = np.concatenate(errors)
-        apart = direction_spacing(network.specification, rig.camera)
         found.append(
             Localised(
                 recording,

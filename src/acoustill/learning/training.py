@@ -105,7 +105,8 @@ def train(
     network, sentences = fresh_network(experiment, role, archive, split)
     unlabelled_clips = experiment.distillation.unlabelled_batch if wants_unlabelled else 0
     _check_batch(network, len(share.places(options.training.batch_size)) + len(share.places(unlabelled_clips)))
-    validation = _validation_loader(archive, split, network, options, noise)
+    heard = noise if options.training.validate_in != "known" else None
+    validation = _validation_loader(archive, split, network, options, heard)
     _training_loader(experiment, role, archive, split, unlabelled, network, noise, None)
     answers = _answers(archive, runs, [*split.train, *unlabelled], share, quiet) if runs else None
     clips = _training_loader(experiment, role, archive, split, unlabelled, network, noise, answers)
@@ -129,7 +130,7 @@ def train(
         folder,
         share,
         None if quiet else f"{role} {network.name} {recipe}",
-        noise is not None and options.training.validate_in != "known",
+        heard is not None,
     )
     if share.rank == 0:
         seconds = round(time.perf_counter() - started, 1)
@@ -193,9 +194,8 @@ def _mixed(options: Teacher | Student, streams: Sequence[str]) -> BeamsAugmentat
 def _validation_loader(
     archive: Archive, split: Split, network: Network, options: Teacher | Student, noise: Noise | None
 ) -> DataLoader:
-    """Every process validates on all clips, so that all know the same best round."""
+    """Every process validates on all clips, so that all know the same best round; in noise if it is given."""
     specification, training = network.specification, options.training
-    in_noise = noise is not None and training.validate_in != "known"
     return regular_clip_loader(
         archive,
         split.parts(archive, "validation"),
@@ -204,7 +204,7 @@ def _validation_loader(
         training.batch_size,
         apart_from=split.parts(archive, "test"),
         video_shape=specification.video_shape,
-        noise=noise.clips("validation", specification.clip_frames) if noise is not None and in_noise else None,
+        noise=noise.clips("validation", specification.clip_frames) if noise is not None else None,
         noise_snr_db=_mixed(options, network.streams).noise_snr_db,
         workers=training.workers,
         rank=0,

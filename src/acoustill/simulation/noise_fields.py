@@ -13,19 +13,17 @@ import numpy as np
 from acoustill.archive.archive import read_beams, read_header
 from acoustill.archive.making import create_archive, finish_archive
 from acoustill.archive.writer import write_recording
-from acoustill.files import file_hash
 from acoustill.imaging.beam_specification import BeamSpecification
 from acoustill.imaging.beam_spectra import BeamSpectra
 from acoustill.jobs import SetAside
-from acoustill.rig.file import load_rig
 from acoustill.rig.rig import Rig
 from acoustill.simulation.costs import Cost, measuring, sound_bytes_per_second
 from acoustill.simulation.plan import Take
 from acoustill.simulation.preparing import check_takes, maker
 from acoustill.simulation.production import Production, Tell
-from acoustill.simulation.recorder import spread_microphones
+from acoustill.simulation.recorder import missing_takes, spread_microphones
 from acoustill.simulation.recording import describe_interferences, describe_place, one_thread, stage_take
-from acoustill.simulation.studio import open_beams
+from acoustill.simulation.studio import open_beams, open_rig
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,9 @@ def simulate_noise(
     production = Production(
         path,
         takes,
-        [take for take in takes if not (path / "recordings" / take.id / "recording.json").is_file()],
+        missing_takes(path, takes),
         sound_bytes_per_second(rig, kept, beams),
-        lambda take: record_noise(take, _rig(path), open_beams(path, beams)),
+        lambda take: record_noise(take, open_rig(path), open_beams(path, beams)),
         functools.partial(_simulate_one, archive=path, microphones=kept),
     )
     return production.complete(
@@ -122,7 +120,7 @@ def simulate_noise(
 
 def _simulate_one(take: Take, archive: Path, microphones: int) -> Cost:
     """Writes the noise of one take into an archive that was started, and tells what it cost."""
-    rig = _rig(archive)
+    rig = open_rig(archive)
     beams = open_beams(archive, read_beams(archive, read_header(archive)))
     kept = spread_microphones(rig, microphones)
     with measuring([archive / "recordings" / take.id]) as cost:
@@ -138,13 +136,3 @@ def _simulate_one(take: Take, archive: Path, microphones: int) -> Cost:
             provenance=recorded.provenance,
         )
     return cost()
-
-
-def _rig(folder: Path) -> Rig:
-    return _read_rig(folder, file_hash(folder / "rig.yaml"))
-
-
-@functools.lru_cache(maxsize=1)
-def _read_rig(folder: Path, _rig: str) -> Rig:
-    """The hash tells the rig from another one in the same place."""
-    return load_rig(folder / "rig.yaml")

@@ -70,7 +70,7 @@ def simulate_archive(
     production = Production(
         path,
         takes,
-        [take for take in takes if not (path / "recordings" / take.id / "recording.json").is_file()],
+        missing_takes(path, takes),
         _bytes_per_second(rig, kept, specification, grid, beams),
         lambda take: record_take(take, *open_studio(path, specification), open_beams(path, beams)),
         functools.partial(simulate_take, archive=path, microphones=kept),
@@ -117,6 +117,11 @@ def simulate_take(take: Take, archive: Path, microphones: int) -> Cost:
             provenance=recorded.provenance,
         )
     return cost()
+
+
+def missing_takes(archive: Path, takes: Sequence[Take]) -> list[Take]:
+    """Those whose recordings are not in an archive yet."""
+    return [take for take in takes if not (archive / "recordings" / take.id / "recording.json").is_file()]
 
 
 def spread_microphones(rig: Rig, count: int) -> list[int]:

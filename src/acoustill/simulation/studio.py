@@ -15,6 +15,21 @@ from acoustill.rig.rig import Rig
 from acoustill.simulation.recording import image_grid, one_thread
 
 
+def open_rig(folder: Path) -> Rig:
+    """The rig of a folder, read once as long as it stays the same.
+
+    Args:
+        folder: holds `rig.yaml`.
+    """
+    return _rig(folder, file_hash(folder / "rig.yaml"))
+
+
+@functools.lru_cache(maxsize=1)
+def _rig(folder: Path, _hash: str) -> Rig:
+    """The hash tells the rig from another one in the same place."""
+    return load_rig(folder / "rig.yaml")
+
+
 def open_studio(folder: Path, specification: ImageSpecification) -> tuple[Rig, Imager]:
     """The rig and an imager for it, kept for the next take: an imager takes 0.1 s and more to set up.
 
@@ -26,9 +41,8 @@ def open_studio(folder: Path, specification: ImageSpecification) -> tuple[Rig, I
 
 
 @functools.lru_cache(maxsize=1)
-def _studio(folder: Path, _rig: str, specification: ImageSpecification) -> tuple[Rig, Imager]:
-    """The hash tells the rig from another one in the same place."""
-    rig = load_rig(folder / "rig.yaml")
+def _studio(folder: Path, rig_hash: str, specification: ImageSpecification) -> tuple[Rig, Imager]:
+    rig = _rig(folder, rig_hash)
     with one_thread():
         return rig, Imager(rig, image_grid(rig), specification, threads=1)
 
@@ -46,6 +60,5 @@ def open_beams(folder: Path, specification: BeamSpecification | None) -> BeamSpe
 
 
 @functools.lru_cache(maxsize=1)
-def _beams(folder: Path, _rig: str, specification: BeamSpecification) -> BeamSpectra:
-    """See `_studio`."""
-    return BeamSpectra(load_rig(folder / "rig.yaml"), specification, threads=1)
+def _beams(folder: Path, rig_hash: str, specification: BeamSpecification) -> BeamSpectra:
+    return BeamSpectra(_rig(folder, rig_hash), specification, threads=1)
