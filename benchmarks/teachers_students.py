@@ -10,8 +10,9 @@ scenarios, tested on fold N of five (within), and with one scenario after the ot
 fold N that it never met: in the scenario that it never heard either (unseen), and in those that it knows (new
 subjects). Five seeds so test each recording once within, once unseen and twice with new subjects. Students come twice:
 from labels as they are, and with noise and reverberation; teachers of beams get noise and reverberation, too, those of
-images and video do not. It goes on where it was interrupted, seed by seed. --only takes some rows, and --finished
-trains nothing and prints what is there. Answers to every recording go to --results.
+images and video do not. fusednet is made of other rows' networks, which have to be there or among what is trained. It
+goes on where it was interrupted, seed by seed. --only takes some rows, and --finished trains nothing and prints what is
+there. Answers to every recording go to --results.
 
 What is asked at the end was fixed before: fusednet and beamnet against the student that the test itself finds best.
 """
@@ -69,11 +70,13 @@ class Row:
         config: name of its file.
         role: teacher or student.
         recipe: `plain` or `augmented`.
+        parts: the rows whose networks it is made of, for those that are made of others.
     """
 
     config: str
     role: Role
     recipe: str
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,11 @@ class Job:
     @property
     def folder(self) -> str:
         """Name of its run."""
-        return f"{self.row.config}-seed{self.seed}-{'all' if self.held_out is None else f'without-{self.held_out}'}"
+        return self.folder_of(self.row.config)
+
+    def folder_of(self, config: str) -> str:
+        """Name of another row's run with the same seed and split."""
+        return f"{config}-seed{self.seed}-{'all' if self.held_out is None else f'without-{self.held_out}'}"
 
 
 def main() -> None:
@@ -120,11 +127,14 @@ def main() -> None:
         common=(f"archive={json.dumps(str(arguments.archive))}", f"noise={json.dumps(str(arguments.noise))}"),
         overrides=tuple(arguments.set),
     )
+    runs, aside = [], []
     with progress_bar("training", len(jobs)) as advance:
-        done, aside = collect_jobs(do, jobs, [job.folder for job in jobs], arguments.jobs, advance)
+        for some in ([job for job in jobs if not job.row.parts], [job for job in jobs if job.row.parts]):
+            done, missing = collect_jobs(do, some, [job.folder for job in some], arguments.jobs, advance)
+            runs += [done[i] for i in sorted(done)]
+            aside += missing
     for one in aside:
         print(f"{one.name}: {one.why}")
-    runs = [done[i] for i in sorted(done)]
     figures = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__.split('+')[0]}",
         "archive": {"id": archive.id, "recordings": len(archive), "classes": list(archive.classes)},
@@ -150,8 +160,11 @@ def table_rows(only: Sequence[str] | None = None) -> list[Row]:
         sys.exit(f"--only: there is no row {unknown[0]!r}; the rows are {', '.join(names)}")
     for name in only or names:
         recipe = name.rpartition("-")[2]
-        student = recipe in RECIPES
-        found.append(Row(name, "student" if student else "teacher", recipe if student else "augmented"))
+        if recipe in RECIPES:
+            found.append(Row(name, "student", recipe))
+        else:
+            given = load_experiment(CONFIGS / f"{name}.yaml").teacher.pretrained
+            found.append(Row(name, "teacher", "augmented", given if isinstance(given, tuple) else ()))
     return found
 
 
@@ -161,12 +174,14 @@ def planned(rows: Sequence[Row], seeds: Sequence[int], archive: Archive) -> list
     return [Job(row, seed, held_out) for seed in seeds for row in rows for held_out in (None, *scenarios)]
 
 
-def experiment_of(job: Job, common: Sequence[str], overrides: Sequence[str]) -> Experiment:
-    """The experiment of a training: the row's file, the seed, and what is held out."""
+def experiment_of(job: Job, out: Path, common: Sequence[str], overrides: Sequence[str]) -> Experiment:
+    """The experiment of a training: the row's file, the seed, what is held out, and the runs of its parts."""
     folds = load_experiment(CONFIGS / f"{job.row.config}.yaml", [*common, *overrides]).protocol.folds
     chosen = [f"seed={job.seed}", f"protocol.fold={job.seed % folds}"]
     if job.held_out is not None:
         chosen += ["protocol.name=scenarios-and-subjects", f"protocol.held_out={job.held_out}"]
+    if job.row.parts:
+        chosen.append(f"teacher.pretrained={json.dumps([str(out / job.folder_of(part)) for part in job.row.parts])}")
     return load_experiment(CONFIGS / f"{job.row.config}.yaml", [*common, *chosen, *overrides])
 
 
@@ -174,7 +189,7 @@ def trained_run(job: Job, out: Path, common: Sequence[str], overrides: Sequence[
     """One training, unless it is there already, with its answers."""
     torch.set_num_threads(1)
     folder = out / job.folder
-    experiment = experiment_of(job, common, overrides)
+    experiment = experiment_of(job, out, common, overrides)
     train(experiment, job.row.role, folder, quiet=True)
     kept, weights = folder / "judged.json", file_hash(folder / "model.safetensors")
     if not kept.is_file() or read_json(kept)["weights"] != weights:

@@ -56,7 +56,7 @@ def made_up(teacher: float, student: float, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.config)
 def test_every_row_is_an_experiment_of_a_network_in_its_role(row: table.Row) -> None:
-    experiment = table.experiment_of(table.Job(row, 3, None), COMMON, ())
+    experiment = table.experiment_of(table.Job(row, 3, None), Path("runs"), COMMON, ())
     options = part(experiment, row)
     other = experiment.student if row.role == "teacher" else experiment.teacher
     assert row.config.removesuffix(f"-{row.recipe}") == options.network
@@ -69,7 +69,7 @@ def test_every_row_is_an_experiment_of_a_network_in_its_role(row: table.Row) -> 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.config)
 def test_plain_students_hear_clips_as_they_are_and_all_others_are_augmented(row: table.Row) -> None:
-    options = part(table.experiment_of(table.Job(row, 0, None), COMMON, ()), row)
+    options = part(table.experiment_of(table.Job(row, 0, None), Path("runs"), COMMON, ()), row)
     heard = options.augmentation.audio if isinstance(options, Teacher) else options.augmentation
     chances = (heard.noise_chance, heard.field_chance, heard.reverberation_chance)
     if row.recipe == "plain":
@@ -89,7 +89,7 @@ def test_recipes_of_a_student_differ_in_the_recipe_alone(name: str) -> None:
     both = []
     for recipe in table.RECIPES:
         row = table.Row(f"{name}-{recipe}", "student", recipe)
-        both.append(table.experiment_of(table.Job(row, 0, None), COMMON, ()).student.model_dump())
+        both.append(table.experiment_of(table.Job(row, 0, None), Path("runs"), COMMON, ()).student.model_dump())
     plain, augmented = both
     assert plain.pop("augmentation") != augmented.pop("augmentation")
     assert plain["training"].pop("validate_in") == "known"
@@ -109,9 +109,9 @@ def test_the_rows_of_the_paper_and_ours_are_there() -> None:
 
 def test_a_scenario_is_held_out_with_its_subjects(small_simulation: Path) -> None:
     job = table.Job(ROWS[0], 7, "office")
-    protocol = table.experiment_of(job, COMMON, ("clip_seconds=2",)).protocol
+    protocol = table.experiment_of(job, Path("runs"), COMMON, ("clip_seconds=2",)).protocol
     assert (protocol.name, protocol.held_out, protocol.fold) == ("scenarios-and-subjects", "office", 2)
-    assert table.experiment_of(job, COMMON, ("protocol.folds=3",)).protocol.fold == 1
+    assert table.experiment_of(job, Path("runs"), COMMON, ("protocol.folds=3",)).protocol.fold == 1
 
 
 def test_trainings_go_seed_by_seed_and_none_twice(small_simulation: Path) -> None:

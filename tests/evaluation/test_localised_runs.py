@@ -109,11 +109,11 @@ def test_whoever_is_told_the_direction_listens_within_one_of_the_action(small_si
 
 
 def test_whoever_learns_to_steer_is_judged_likewise(small_simulation: Path, tmp_path: Path) -> None:
-    """Two steps teach nothing: attention is about even."""
+    """Two steps teach nothing: what is loudest is still listened to, which is the action where nothing disturbs."""
     found = localise_run(trained(small_simulation, "fusednet", tmp_path / "run"))
     for one in found:
         assert 0 <= one.within <= 1
-        assert one.share == pytest.approx(1 / BEAMS.rows / BEAMS.columns, abs=0.15)
+        assert one.share > 1.5 / BEAMS.rows / BEAMS.columns
         assert 0 < one.error_rad < np.pi
 
 

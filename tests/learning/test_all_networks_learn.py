@@ -18,7 +18,7 @@ from acoustill.learning.loading import regular_clip_loader
 from acoustill.learning.runs import Run
 from acoustill.learning.training import train
 from acoustill.models import Network, load_network
-from acoustill.models.network import CombinedNetwork
+from acoustill.models.fusednet import FusedNet
 from acoustill.models.store import NETWORKS
 
 
@@ -92,7 +92,7 @@ def test_a_network_learns_is_judged_and_loads(
     assert network.specification.classes == ACTIONS
     assert accuracy(run, network) > 0.55  # 14 of 24 clips by chance: once in a hundred trainings
 
-    if isinstance(network, CombinedNetwork):
+    if isinstance(network, FusedNet):
         assert not torch.equal(network.weights, torch.ones(len(network.parts)))  # fitted to validation clips, and kept
 
     rows = evaluate_run(folder)

@@ -10,7 +10,7 @@ from acoustill.errors import AcoustillError
 from acoustill.imaging.beam_specification import UNIT_PA
 from acoustill.models import FrameNetwork, Network, Specification, build_network, load_network, save_network
 from acoustill.models.beam_features import BeamEnergies
-from acoustill.models.beamnet import SteeringNetwork
+from acoustill.models.beamnet import BeamNet, SteeringNetwork
 from acoustill.models.fusednet import FusedNet
 from acoustill.models.motionnet import MotionNet
 from acoustill.models.spectrogram import decibels
@@ -74,7 +74,7 @@ def test_teachers_answer_for_frames_and_for_clips_by_their_mean(name: str) -> No
         ("beamnet-true", 453),
         ("acousticnet", 89),
         ("motionnet", 105),
-        ("fusednet", 666),
+        ("fusednet", 733),
         ("micnet", 453),
     ],
 )
@@ -114,11 +114,16 @@ def action(cells: torch.Tensor, loud: torch.Tensor, frames: int = 12) -> torch.T
     return beams.unflatten(3, (ROWS, COLUMNS))
 
 
-def test_beamnet_learns_where_to_listen_from_labels_alone() -> None:
-    """Someone else performs as well: the class is told by the one who does not hum, wherever that one stands."""
-    network = build("beamnet-heard", classes=4, frames=4, width=32)
+@pytest.mark.parametrize("seed", [0, 2])
+def test_beamnet_learns_where_to_listen_from_labels_alone(seed: int) -> None:
+    """Someone else performs as well: the class is told by the one who does not hum, wherever that one stands.
+
+    It may not listen around the action instead, as it did from these seeds when it heard all directions besides.
+    """
+    torch.manual_seed(seed)
+    network = build_network("beamnet-heard", specification("beamnet-heard", classes=4, frames=4), {"width": 32})
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
-    generator = torch.Generator().manual_seed(5)
+    generator = torch.Generator().manual_seed(5 + seed)
     directions = ROWS * COLUMNS
 
     def draw(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -220,20 +225,20 @@ def test_fused_teacher_goes_on_without_a_stream_and_adds_up_evidence() -> None:
     network.weights.copy_(torch.tensor([0.5, 2.0, 3.0]))
     views = noise_views(network)
     parts = network.part_logits(views)
-    assert set(parts) == {"sound", "image", "motion"}
-    summed = 0.5 * parts["sound"] + 2 * parts["image"] + 3 * parts["motion"]
+    assert set(parts) == {"beamnet", "acousticnet", "motionnet"}
+    summed = 0.5 * parts["beamnet"] + 2 * parts["acousticnet"] + 3 * parts["motionnet"]
     assert torch.allclose(network.frame_logits(views), summed, atol=1e-5)
     deaf = network.frame_logits({"video": views["video"]})
-    assert torch.allclose(deaf, 3 * parts["motion"], atol=1e-5)
+    assert torch.allclose(deaf, 3 * parts["motionnet"], atol=1e-5)
     blind = network.part_logits({"beams": views["beams"]})
-    assert set(blind) == {"sound", "image"}
-    assert torch.equal(blind["image"], parts["image"])
-    assert not torch.equal(blind["sound"], parts["sound"])  # what moves steers the beam
+    assert set(blind) == {"beamnet", "acousticnet"}
+    assert torch.equal(blind["acousticnet"], parts["acousticnet"])
+    assert not torch.equal(blind["beamnet"], parts["beamnet"])  # what moves steers the beam
     with pytest.raises(AcoustillError, match="beams, video or both"):
         network({"audio": torch.zeros(1, 12288)})
     with pytest.raises(AcoustillError, match="shape of the video"):
         network({"video": torch.zeros(1, 12, 10, 10, 3)})
-    with pytest.raises(AcoustillError, match="beams, which it steers"):
+    with pytest.raises(AcoustillError, match=r"expected a mapping with \['beams'\]"):
         network.attention({"video": views["video"]})
 
 
@@ -243,9 +248,12 @@ def test_each_part_of_the_fused_teacher_learns_for_itself() -> None:
     answers = network.training_logits(noise_views(network, 4))
     assert [tuple(one.shape) for one in answers] == [(4, 14)] * 3
     assert isinstance(network, FusedNet)
-    answers[0].sum().backward()  # those of what is seen
-    assert network.classify["motion"][1].weight.grad is not None
-    assert network.classify["sound"][1].weight.grad is None
+    answers[2].sum().backward()  # those of what is seen
+    seen, heard = network.parts["motionnet"], network.parts["beamnet"]
+    assert isinstance(seen, MotionNet)
+    assert isinstance(heard, BeamNet)
+    assert seen.classify[1].weight.grad is not None
+    assert heard.classify[1].weight.grad is None
 
 
 @pytest.mark.parametrize("name", ["acousticnet", "fusednet", "beamnet-heard"])
@@ -263,21 +271,21 @@ def test_streams_of_unequal_length_are_refused() -> None:
 
 def test_steering_that_lost_its_sight_is_that_without_video() -> None:
     """In training as later: where the draw blinds a clip, nothing but the missing picture changes."""
-    network = build("fusednet", modality_dropout=1.0).train()
-    assert isinstance(network, FusedNet)
+    network = build("beamnet", modality_dropout=1.0).train()
+    assert isinstance(network, BeamNet)
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout | torch.nn.modules.batchnorm._BatchNorm | Masking):
             module.eval()
     views = noise_views(network)
-    blinded, blind = network.part_logits(views), network.part_logits({"beams": views["beams"]})
-    assert torch.allclose(blinded["sound"], blind["sound"], atol=1e-5)
+    blind = network.attention({"beams": views["beams"]})
+    assert torch.allclose(network.attention(views), blind, atol=1e-6)
     network.modality_dropout = 0.0
-    assert not torch.allclose(network.part_logits(views)["sound"], blind["sound"], atol=1e-5, rtol=0)
+    assert not torch.allclose(network.attention(views), blind, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_every_weight_of_a_teacher_learns(name: str) -> None:
-    network = build(name, modality_dropout=0.0) if name == "fusednet" else build(name)
+    network = build(name, modality_dropout=0.0) if name == "beamnet" else build(name)
     for logits in network.training_logits(noise_views(network, 4)):
         cross_entropy(logits, torch.arange(4)).backward(retain_graph=True)
     still = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.abs().sum()]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import all_clips, frames_of
@@ -13,12 +16,14 @@ from acoustill.archive.splits import Split
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, read_json
 from acoustill.learning.configuration import Experiment, Student, Teacher
+from acoustill.learning.fusing import fuse, fused_settings
 from acoustill.learning.loading import regular_clip_loader
 from acoustill.learning.runs import Role, is_finished
-from acoustill.models.network import Network
+from acoustill.models.fusednet import FusedNet
+from acoustill.models.network import Network, Views
 from acoustill.models.pretrained import initialise_from, pretrained_settings
 from acoustill.models.specification import Specification
-from acoustill.models.store import build_network, network_class
+from acoustill.models.store import WEIGHTS, build_network, network_class
 
 NORMALISATION_CLIPS = 128  # of 454, means then moved by 6 % of a deviation at most, deviations by 3 %
 
@@ -48,11 +53,15 @@ def fresh_network(experiment: Experiment, role: Role, archive: Archive, split: S
     )
     _refuse_far_shifts(options, specification)
     torch.manual_seed(experiment.seed)
-    settings = pretrained_settings(options.network, options.settings, options.pretrained)
+    given = options.pretrained
+    if isinstance(given, tuple):
+        settings = fused_settings(options.network, options.settings, given)
+        network = build_network(options.network, specification, settings)
+        assert isinstance(network, FusedNet)
+        return network, [fuse(network, given)]  # its parts have their input statistics
+    settings = pretrained_settings(options.network, options.settings, given)
     network = build_network(options.network, specification, settings)
-    sentences = []
-    if options.pretrained is not None:
-        sentences.append(initialise_from(network, options.pretrained))
+    sentences = [] if given is None else [initialise_from(network, given)]
     clips = all_clips(archive, split.parts(archive, "train"), clip_frames)
     count = min(len(clips), NORMALISATION_CLIPS)
     chosen = [clips[i * len(clips) // count] for i in range(count)]
@@ -66,25 +75,49 @@ def fresh_network(experiment: Experiment, role: Role, archive: Archive, split: S
         rank=0,
         world_size=1,
     )
-    network.fit_normalisation(batch["views"] for batch in batches)
+    network.fit_normalisation(_Views(batches))
     return network, sentences
 
 
-def pretrained_json(path: str, folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Views:
+    """The views of batches, as often as they are asked for."""
+
+    batches: DataLoader
+
+    def __iter__(self) -> Iterator[Views]:
+        return (batch["views"] for batch in self.batches)
+
+
+def pretrained_json(given: str | tuple[str, ...], folder: Path) -> dict[str, Any] | list[dict[str, Any]]:
     """Where weights came from, and a hash of the file, or of the files of the folder; a finished run knows it.
+
+    Args:
+        given: file or folder of weights, or the runs of several networks, of which only the weights count.
+        folder: of the run that begins with them.
 
     Raises:
         AcoustillError: if there is nothing.
     """
-    given = Path(path)
-    if not given.exists():
+    paths = [Path(path) for path in ([given] if isinstance(given, str) else given)]
+    if gone := [path for path in paths if not path.exists()]:
         kept = read_json(folder / "data.json").get("pretrained") if is_finished(folder) else None
-        if kept is not None and kept["path"] == path:
-            return dict(kept)
-        raise AcoustillError(f"{given}: no such file or folder of pretrained weights")
-    files = sorted(file for file in given.rglob("*") if file.is_file()) if given.is_dir() else [given]
-    hashes = [[str(file.relative_to(given)), file_hash(file)] for file in files]
-    return {"path": path, "sha256": json_hash(hashes) if given.is_dir() else hashes[0][1]}
+        if kept is not None and [one["path"] for one in (kept if isinstance(kept, list) else [kept])] == [
+            str(path) for path in paths
+        ]:
+            return kept
+        raise AcoustillError(f"{gone[0]}: no such file or folder of pretrained weights")
+    if isinstance(given, str):
+        return {"path": given, "sha256": _hash(paths[0])}
+    return [{"path": str(path), "sha256": _hash(path / WEIGHTS)} for path in paths]
+
+
+def _hash(path: Path) -> str:
+    """Of a file, or of all files of a folder with their names."""
+    if not path.is_dir():
+        return file_hash(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return json_hash([[str(file.relative_to(path)), file_hash(file)] for file in files])
 
 
 def _refuse_far_shifts(options: Teacher | Student, specification: Specification) -> None:

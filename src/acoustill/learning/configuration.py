@@ -35,7 +35,8 @@ class Training(_Strict):
     """How a network is trained.
 
     Attributes:
-        steps: optimiser steps in all, a multiple of `validate_every`; a thing and its control get the same.
+        steps: optimiser steps in all, a multiple of `validate_every`; a thing and its control get the same. 0 trains
+            nothing: what is pretrained is validated, calibrated and, if it has parts, weighed.
         validate_every: steps between validations; also where an interrupted training goes on.
         batch_size: labelled clips a step.
         learning_rate: the highest; it follows half a cosine to zero after a short warm-up.
@@ -49,7 +50,7 @@ class Training(_Strict):
             The temperature is always fitted to clips as they are.
     """
 
-    steps: int = Field(default=600, ge=1)
+    steps: int = Field(default=600, ge=0)
     validate_every: int = Field(default=100, ge=1)
     batch_size: int = Field(default=32, ge=2)
     learning_rate: float = Field(default=3e-4, gt=0)
@@ -72,8 +73,8 @@ class ImageAugmentation(_Strict):
     Attributes:
         flip: mirror left and right in half of the clips.
         shift_pixels: move the image by up to so many pixels; the border is repeated. Image and video of one clip are
-            moved together, by up to the smaller part of the view that their numbers of pixels are; neither is where
-            there are beams too, whose directions are fixed.
+            moved together, by up to the smaller part of the view that their numbers of pixels are; beside beams,
+            whose directions are fixed, by up to half the distance of two directions.
         level_db: raise or lower the level by up to so much.
     """
 
@@ -171,7 +172,8 @@ class Teacher(_Strict):
     Attributes:
         network: its name.
         settings: keyword arguments of the network.
-        pretrained: weights to begin with, see docs/pretrained.md; None draws them.
+        pretrained: weights to begin with, see docs/pretrained.md; None draws them. For `fusednet` a list: the runs of
+            the trained networks that it is made of.
         crop_seconds: length of the clips that it learns from; it is judged on whole clips, and a network that hears a
             microphone needs them to learn, too.
         video_shape: (rows, columns) that video frames are brought to.
@@ -181,7 +183,7 @@ class Teacher(_Strict):
 
     network: str = "dualcamnet"
     settings: dict[str, Any] = {}
-    pretrained: str | None = None
+    pretrained: str | tuple[str, ...] | None = None
     crop_seconds: float = Field(default=1.0, gt=0)
     video_shape: tuple[Size, Size] = (60, 80)
     training: Training = Training(batch_size=16)

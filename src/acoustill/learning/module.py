@@ -22,7 +22,8 @@ from acoustill.learning.objectives import (
     smoothed_labels,
 )
 from acoustill.learning.scene_augmentation import Augmentation, add_noise, vary_views
-from acoustill.models.network import CombinedNetwork, Network
+from acoustill.models.fusednet import FusedNet
+from acoustill.models.network import Network
 
 WARM_UP = 0.05
 
@@ -136,7 +137,7 @@ class Learner(lightning.LightningModule):
                 answers.append((self._part_answers(views), batch["label"].cpu()))
         self.judged.train(training)
         parts, labels = (torch.cat(part) for part in zip(*answers, strict=True))
-        if not isinstance(self.judged, CombinedNetwork):
+        if not isinstance(self.judged, FusedNet):
             return parts[:, 0], labels
         weights = torch.from_numpy(fit_weights(parts.numpy(), labels.numpy())).float()
         self.judged.weights.copy_(weights)
@@ -144,7 +145,7 @@ class Learner(lightning.LightningModule):
 
     def _part_answers(self, views: dict[str, Tensor]) -> Tensor:
         """Logits of each part of the network, (B, parts, classes); of one if it has none."""
-        if not isinstance(self.judged, CombinedNetwork):
+        if not isinstance(self.judged, FusedNet):
             return self.judged(views).float().cpu()[:, None]
         answers = self.judged.part_logits(views)
         return torch.stack([answers[part].mean(dim=1).float().cpu() for part in self.judged.parts], dim=1)

@@ -35,6 +35,7 @@ from acoustill.learning.configuration import (
     Teacher,
     Training,
 )
+from acoustill.learning.fusing import load_part
 from acoustill.learning.loading import random_clip_loader, regular_clip_loader
 from acoustill.learning.memory import keep_freed_memory
 from acoustill.learning.module import Learner
@@ -42,7 +43,8 @@ from acoustill.learning.noise import Noise, open_noise, teachers_noise
 from acoustill.learning.processes import Share, processes_of_node, share_of_process
 from acoustill.learning.runs import Role, check_run, inputs_of, is_finished, say_warnings, start_run
 from acoustill.learning.teachers import TeacherRun, load_teacher, teacher_logits
-from acoustill.models.network import CombinedNetwork, FrameNetwork, Network
+from acoustill.models.fusednet import FusedNet
+from acoustill.models.network import FrameNetwork, Network
 from acoustill.models.store import network_class, save_network
 
 SEEDS_APART = 1_000_000_007  # more than any seed, so that no process augments as another run's does
@@ -91,7 +93,7 @@ def train(
         raise bad_input(archive.path, "number of unlabelled recordings", 0, "some, or unlabelled_batch=0")
     for batch in (options.training.batch_size, experiment.distillation.unlabelled_batch if wants_unlabelled else 0):
         share.places(batch)  # refuses what does not divide before the folder is made
-    also = {"noise": noise.to_json()} if noise is not None else {}
+    also: dict[str, Any] = {"noise": noise.to_json()} if noise is not None else {}
     if options.pretrained is not None:
         also["pretrained"] = pretrained_json(options.pretrained, folder)
     inputs = inputs_of(experiment, role, archive, split, [_teacher_json(run) for run in runs], also)
@@ -102,6 +104,8 @@ def train(
     processes_of_node(share.processes)
     started = time.perf_counter()
     # all that can be refused is, before the folder is made: a corrected command finds it empty
+    parts = _runs_of_parts(options, archive, split)
+    told += [told for run in parts for told in (*run.warnings, *teachers_noise(run.folder, archive, split))]
     network, sentences = fresh_network(experiment, role, archive, split)
     unlabelled_clips = experiment.distillation.unlabelled_batch if wants_unlabelled else 0
     _check_batch(network, len(share.places(options.training.batch_size)) + len(share.places(unlabelled_clips)))
@@ -136,6 +140,12 @@ def train(
         seconds = round(time.perf_counter() - started, 1)
         write_json(folder / "run.json", {"role": role, "recipe": recipe, "seed": experiment.seed, "seconds": seconds})
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+
+
+def _runs_of_parts(options: Teacher | Student, archive: Archive, split: Split) -> list[TeacherRun]:
+    """The trained networks that a network is made of, each of which may be; see `load_part`."""
+    given = options.pretrained
+    return [] if given is None or isinstance(given, str) else [load_part(folder, archive, split) for folder in given]
 
 
 def _check_batch(network: Network, clips: int) -> None:
@@ -245,6 +255,11 @@ class _Keeper(Callback):
             )
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.judge(trainer, pl_module)
+        trainer.save_checkpoint(self.folder / "checkpoint")
+
+    def judge(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Writes the metrics, and the network with its temperature if it is the best so far."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if not all(math.isfinite(value) for value in metrics.values()):
             raise AcoustillError(f"{self.folder}: the loss is no longer finite; try a lower training.learning_rate")
@@ -261,7 +276,6 @@ class _Keeper(Callback):
                 save_network(pl_module.judged, self.folder, temperature)
         if trainer.is_global_zero:
             write_json_lines(self.folder / "metrics.jsonl", self.rows)
-        trainer.save_checkpoint(self.folder / "checkpoint")
 
 
 class _Bar(RichProgressBar):
@@ -293,7 +307,7 @@ def _fit(
     here = processes_of_node(share.processes)
     if not torch.cuda.is_available():
         keep_freed_memory()
-    once_more = in_noise or isinstance(learner.network, CombinedNetwork)
+    keeper = _Keeper(folder, validation if in_noise or isinstance(learner.network, FusedNet) else None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -308,11 +322,15 @@ def _fit(
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=title is not None,
-            callbacks=[_Keeper(folder, validation if once_more else None), *([_Bar(title)] if title else [])],
+            callbacks=[keeper, *([_Bar(title)] if title else [])],
             num_sanity_val_steps=0,
             plugins=[SafetensorsCheckpointIO()],
             default_root_dir=folder,
         )
+        if not rounds:
+            trainer.validate(learner, validation, verbose=False)
+            keeper.judge(trainer, learner)
+            return
         try:
             trainer.fit(learner, clips, validation, ckpt_path=str(checkpoint) if checkpoint.is_dir() else None)
         except SystemExit as end:  # Lightning's answer to Ctrl-C

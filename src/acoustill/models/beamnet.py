@@ -17,6 +17,7 @@ from acoustill.models.spectrogram import decibels
 from acoustill.models.trunks import Masking, OverTime, SpectrogramTrunk
 
 DIRECTION_FEATURES = 32
+LOUDNESS = 0.4  # score of a decibel above the mean of all directions, before anything is learnt
 LOUDEST_OVER_S = 1.0  # a direction that is loud for a moment is none
 
 
@@ -26,6 +27,8 @@ class Steering(nn.Module):
     A direction is judged by how its bands stand out against the other directions and against the rest of the clip,
     by what is around it and before and after it, and by what is seen to move there. The scores of a moment and their
     mean over the clip count alike, so that in a pause the steering stays where the action was.
+
+    It begins with what is loudest and learns from there.
 
     Args:
         rows: of directions.
@@ -43,6 +46,8 @@ class Steering(nn.Module):
         self.around = nn.Conv2d(DIRECTION_FEATURES, DIRECTION_FEATURES, 3, padding=1)
         self.over_time = OverTime(DIRECTION_FEATURES, 5)
         self.score = nn.Conv2d(DIRECTION_FEATURES, 1, 1)
+        self.loudness = nn.Linear(bands, 1, bias=False)
+        nn.init.constant_(self.loudness.weight, LOUDNESS / bands)
 
     def forward(self, energies: Tensor, steps: int, maps: Tensor | None) -> Tensor:
         """Shares of the directions.
@@ -61,14 +66,16 @@ class Steering(nn.Module):
             features = features + adaptive_avg_pool2d(self.seen(maps.flatten(0, 1)), (self.rows, self.columns))
         features = self.over_time(relu(features + self.around(features)), frames)
         scores = self.score(features).flatten(1).unflatten(0, (batch, frames)).float()
+        scores = scores + self.loudness(among).squeeze(-1).float()
         return torch.softmax(scores + scores.mean(dim=1, keepdim=True), dim=2)
 
 
 class SteeredSound(nn.Module):
-    """Features of the sound of one direction, beside the mean of all of them: what stands out is the action.
+    """Features of the sound of one direction, and of nothing else.
 
     Shares weight directions and add up their energies, which is what a beam of that pattern would have measured of
-    sounds that do not hang together.
+    sounds that do not hang together. The mean of all directions is not given beside it: the action is heard in that,
+    too, so that the steering may as well learn to listen to the noise around it, and often does.
 
     Args:
         bands: mel bands.
@@ -77,9 +84,9 @@ class SteeredSound(nn.Module):
 
     def __init__(self, bands: int, width: int) -> None:
         super().__init__()
-        self.standardise = Standardise(2 * bands)
+        self.standardise = Standardise(bands)
         self.masking = Masking()
-        self.trunk = SpectrogramTrunk(2, width)
+        self.trunk = SpectrogramTrunk(1, width)
 
     def forward(self, energies: Tensor, shares: Tensor) -> Tensor:
         """See the class.
@@ -89,11 +96,11 @@ class SteeredSound(nn.Module):
             shares: (B, frames, directions), that sum to 1.
             Output: (B, frames, width).
         """
-        spectrograms = self.standardise(self._levels(energies, shares)).unflatten(2, (2, -1)).transpose(1, 2)
+        spectrograms = self.standardise(self._levels(energies, shares))[:, None]
         return self.trunk(self.masking(spectrograms), shares.shape[1]).transpose(1, 2)
 
     def fit_normalisation(self, batches: Iterable[Tensor]) -> None:
-        """Mean and deviation of each band, of the mean of all directions; the steered sound gets the same.
+        """Mean and deviation of each band, those of the mean of all directions.
 
         Args:
             batches: of energies.
@@ -107,9 +114,9 @@ class SteeredSound(nn.Module):
         self.standardise.fit(levels())
 
     def _levels(self, energies: Tensor, shares: Tensor) -> Tensor:
-        """Levels of what is listened to and of the mean of all directions, (B, T, 2 bands)."""
-        steered = torch.einsum("bftdm,bfd->bftm", energies.unflatten(1, (shares.shape[1], -1)), shares).flatten(1, 2)
-        return decibels(torch.cat([steered, energies.mean(dim=2)], dim=-1))
+        """Levels of what is listened to, (B, T, bands)."""
+        steered = torch.einsum("bftdm,bfd->bftm", energies.unflatten(1, (shares.shape[1], -1)), shares)
+        return decibels(steered.flatten(1, 2))
 
 
 class SteeringNetwork(FrameNetwork):
@@ -175,24 +182,45 @@ class _SteeredNetwork(SteeringNetwork):
 class BeamNet(_SteeredNetwork):
     """A beam that is steered by what sees and hears the action, as log-mel spectrogram at 10 ms.
 
-    The steering (`Steering`) has no teacher of its own: it learns from labels alone, end to end.
+    The steering (`Steering`) has no teacher of its own: it learns from labels alone, end to end. While training, it is
+    blind for some clips, so that it works by ear, too, where there is no video.
+
+    Args:
+        specification: with the streams `beams` and `video`.
+        bands: mel bands.
+        width: features of a frame.
+        dropout: before the classes.
+        modality_dropout: how often it is blind for a clip.
 
     Shapes:
-        Input: `beams` (B, frames, steps, rows, columns, bins, 2), `video` (B, frames, h, w, 3) uint8.
+        Input: `beams` (B, frames, steps, rows, columns, bins, 2), `video` (B, frames, h, w, 3) uint8 if there is one.
         Output: (B, classes).
     """
 
     name = "beamnet"
     streams = ("beams", "video")
+    optional = ("video",)
 
-    def __init__(self, specification: Specification, bands: int = 40, width: int = 128, dropout: float = 0.3) -> None:
+    def __init__(
+        self,
+        specification: Specification,
+        bands: int = 40,
+        width: int = 128,
+        dropout: float = 0.3,
+        modality_dropout: float = 0.3,
+    ) -> None:
         super().__init__(specification, bands, width, dropout)
+        self.settings["modality_dropout"] = modality_dropout
+        self.modality_dropout = modality_dropout
         self.motion = MotionMaps()
         self.steering = Steering(self.energies.rows, self.energies.columns, bands, self.motion.channels)
 
     def shares(self, energies: Tensor, views: Views) -> Tensor:
         """See `_SteeredNetwork.shares`."""
-        return self.steering(energies, self.energies.steps, self.motion(views["video"]))
+        maps = self.motion(views["video"]) if "video" in views else None
+        if maps is not None and self.training:
+            maps = maps * (torch.rand(len(maps), 1, 1, 1, 1, device=maps.device) >= self.modality_dropout)
+        return self.steering(energies, self.energies.steps, maps)
 
 
 class HearingBeamNet(_SteeredNetwork):

@@ -21,6 +21,7 @@ from acoustill.models.dropout import Dropout
 from acoustill.models.mel_spectrogram import LogMel, LogMelStream
 from acoustill.models.network import Standardise, StepNetwork, Views
 from acoustill.models.specification import ReceptiveField, Specification
+from acoustill.models.trunks import Masking
 
 CHANNELS = (16, 32, 64)  # of the first convolution and of the two that halve both axes again, at a width of 1
 
@@ -161,6 +162,7 @@ class CompactNet(StepNetwork):
         super().__init__(specification.model_copy(update=own), settings)
         self.log_mel = log_mel
         self.standardise = Standardise(bands)
+        self.masking = Masking()
         self.trunk = trunk
         self.head = nn.Sequential(Dropout(dropout), nn.Linear(features, len(specification.classes)))
 
@@ -176,7 +178,7 @@ class CompactNet(StepNetwork):
             frames: (B, frames, bands), decibel, as `log_mel` gives them.
             Output: (B, steps, classes).
         """
-        steps, state = self.trunk.step(self.standardise(frames).unsqueeze(1), state)
+        steps, state = self.trunk.step(self.masking(self.standardise(frames).unsqueeze(1)), state)
         return self.head(steps), state
 
     def step_end_s(self, step: int) -> float:

@@ -1,123 +1,160 @@
-"""FusedNet: steered beams, acoustic images and video together; it goes on when one of the streams is missing."""
+"""FusedNet: whole teachers together, such as of steered beams, acoustic images and video."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from acoustill.errors import bad_input
-from acoustill.models.acousticnet import AcousticFeatures
-from acoustill.models.beam_features import BeamEnergies
-from acoustill.models.beamnet import SteeredSound, Steering, SteeringNetwork
-from acoustill.models.motionnet import MotionFeatures, MotionMaps
-from acoustill.models.network import CombinedNetwork, Views
+from acoustill.models.acousticnet import AcousticNet
+from acoustill.models.beamnet import BeamNet, HearingBeamNet, LoudestBeamNet, SteeringNetwork
+from acoustill.models.motionnet import MotionNet
+from acoustill.models.network import FrameNetwork, Views, check_settings
+from acoustill.models.resnet_frames import ResNetFrames
 from acoustill.models.specification import ReceptiveField, Specification
+from acoustill.models.temporal_resnet import TemporalResNet
 
-PARTS = ("sound", "image", "motion")
+STREAMS = ("beams", "video")
+CAN_BE_PARTS: dict[str, type[FrameNetwork]] = {
+    network.name: network
+    for network in (BeamNet, HearingBeamNet, LoudestBeamNet, AcousticNet, MotionNet, ResNetFrames, TemporalResNet)
+}
+DEFAULT = ("beamnet", "acousticnet", "motionnet")
 
 
-class FusedNet(CombinedNetwork, SteeringNetwork):
-    """Three teachers in one: what each of them has seen or heard counts as evidence, see `CombinedNetwork`.
+class FusedNet(SteeringNetwork):
+    """Several networks that each learn for itself; what each of them has seen or heard counts as evidence.
 
-    The parts are those of BeamNet, AcousticNet and MotionNet; what moves also steers the beam. While training, the
-    steering of some clips is blind (modality dropout), so that it works by ear, too: a stream that is missing later is
-    left out of the views.
+    Learning together, the one that learns by heart first would leave nothing to learn for the others. What is said in
+    the end are their logits, added up with weights that are fitted to validation clips, where nobody knows the answers
+    by heart. It is of trained networks (`pretrained` takes their runs), or they are trained side by side. Networks of
+    one kind, trained from several seeds, are an ensemble. A part whose stream is missing is left out.
 
     Args:
         specification: with the streams `beams` and `video`.
-        bands: mel bands.
-        width: features of a frame of the steered sound.
-        image_width: features of a frame of the acoustic images.
-        dropout: before the classes.
-        modality_dropout: how often a clip's steering does not see.
+        parts: for each its `network` and `settings`, as in an experiment, or its name alone.
+
+    Attributes:
+        parts: the networks by name, and number where a name occurs more than once.
 
     Shapes:
         Input: `beams` (B, frames, steps, rows, columns, bins, 2) or `video` (B, frames, h, w, 3) uint8, or both.
         Output: (B, classes).
 
     Raises:
-        AcoustillError: if the specification is of other streams, or a setting is impossible.
+        AcoustillError: if the specification is of other streams, or a part is none of `CAN_BE_PARTS` or has an
+            impossible setting.
     """
 
     name = "fusednet"
-    streams = ("beams", "video")
+    streams = STREAMS
+    optional = STREAMS
+    weights: Tensor
 
-    def __init__(
-        self,
-        specification: Specification,
-        bands: int = 40,
-        width: int = 128,
-        image_width: int = 48,
-        dropout: float = 0.3,
-        modality_dropout: float = 0.3,
-    ) -> None:
-        energies = BeamEnergies(specification, bands)
-        features = {"beams": energies.to_json(), "video": {"kind": "frame differences"}}
-        whole = ReceptiveField(before_s=None, after_s=None)
-        settings = {
-            "bands": bands,
-            "width": width,
-            "image_width": image_width,
-            "dropout": dropout,
-            "modality_dropout": modality_dropout,
-        }
+    def __init__(self, specification: Specification, parts: Sequence[str | Mapping[str, Any]] = DEFAULT) -> None:
+        self.check_streams(specification)
+        networks = [_build_part(part, specification) for part in parts]
+        if not networks:
+            raise bad_input(self.name, "number of parts", 0, "at least 1")
+        named = dict(zip(_numbered([network.name for network in networks]), networks, strict=True))
         super().__init__(
-            specification.model_copy(update={"features": features, "receptive_field": whole}), settings, PARTS
+            specification.model_copy(
+                update={
+                    "features": {name: network.specification.features for name, network in named.items()},
+                    "receptive_field": _widest([network.specification.receptive_field for network in networks]),
+                }
+            ),
+            {"parts": [{"network": network.name, "settings": network.settings} for network in networks]},
         )
-        self.modality_dropout = modality_dropout
-        self.energies = energies
-        place = energies.rows, energies.columns
-        self.maps = MotionMaps()
-        self.steering = Steering(*place, bands, self.maps.channels)
-        self.sound = SteeredSound(bands, width)
-        self.image = AcousticFeatures(*place, energies.steps, bands, image_width)
-        self.motion = MotionFeatures()
-        sizes = {"sound": width, "image": image_width, "motion": self.maps.channels}
-        self.classify = nn.ModuleDict(
-            {
-                part: nn.Sequential(nn.Dropout(dropout), nn.Linear(sizes[part], len(specification.classes)))
-                for part in PARTS
-            }
-        )
+        self.parts = nn.ModuleDict(named)
+        self.register_buffer("weights", torch.ones(len(networks)))
 
     def part_logits(self, views: Views) -> dict[str, Tensor]:
-        """See `CombinedNetwork.part_logits`."""
+        """Logits of every frame, by each part that can answer.
+
+        Shapes:
+            views: as `Network.forward`.
+            Output: (B, frames, classes) each.
+        """
         self.check(views)
-        maps, features = None, {}
-        if "video" in views:
-            maps = self.maps(views["video"])
-            features["motion"] = self.motion(maps)
-            if self.training:
-                seen = torch.rand(len(maps), 1, 1, 1, 1, device=maps.device) >= self.modality_dropout
-                maps = maps * seen
-        if "beams" in views:
-            energies = self.energies(views["beams"])
-            features["sound"] = self.sound(energies, self.steering(energies, self.energies.steps, maps))
-            features["image"] = self.image(energies, views["beams"].shape[1])
-        return {part: self.classify[part](one) for part, one in features.items()}
+        return {name: part.frame_logits(views) for name, part in self._networks() if part.needed <= set(views)}
+
+    def frame_logits(self, views: Views) -> Tensor:
+        """Sum of the parts' logits by their weights."""
+        answers = self.part_logits(views)
+        weights = dict(zip(self.parts, self.weights, strict=True))
+        return torch.stack([weights[name] * logits for name, logits in answers.items()]).sum(dim=0)
+
+    def training_logits(self, views: Views) -> tuple[Tensor, ...]:
+        """Those of each part, averaged over the frames."""
+        return tuple(logits.mean(dim=1) for logits in self.part_logits(views).values())
 
     def attention(self, views: Views) -> Tensor:
-        """See `SteeringNetwork.attention`."""
-        self.check(views)
-        if "beams" not in views:
-            raise bad_input(self.name, "input", sorted(views), "beams, which it steers")
-        maps = self.maps(views["video"]) if "video" in views else None
-        shares = self.steering(self.energies(views["beams"]), self.energies.steps, maps)
-        return shares.unflatten(2, (self.energies.rows, self.energies.columns))
+        """That of the first part that steers beams."""
+        for _, part in self._networks():
+            if isinstance(part, SteeringNetwork):
+                return part.attention(views)
+        raise bad_input(self.name, "parts", list(self.parts), "one that steers beams among them")
 
     def check(self, views: Views) -> None:
-        """As `Network.check`, but for streams that are missing: one of the two is enough.
+        """As `Network.check`; somebody must be able to answer.
 
         Raises:
             AcoustillError: naming what was found and what was expected.
         """
-        given = tuple(stream for stream in self.streams if stream in views)
-        if not given:
-            raise bad_input(self.name, "input", sorted(views), "beams, video or both")
-        self._check_shapes(views, given)
+        super().check(views)
+        if not any(part.needed <= set(views) for _, part in self._networks()):
+            raise bad_input(self.name, "input", sorted(views), "beams, video or both, as its parts need")
 
     def fit_normalisation(self, batches: Iterable[Views]) -> None:
-        """Those of the steered sound; the other parts need none."""
-        self.sound.fit_normalisation(self.energies(views["beams"]) for views in batches)
+        """Those of the parts.
+
+        Args:
+            batches: are gone through once for each part.
+        """
+        for _, part in self._networks():
+            part.fit_normalisation(batches)
+
+    def _networks(self) -> Iterable[tuple[str, FrameNetwork]]:
+        return self.parts.items()  # type: ignore[return-value]
+
+
+def part_specification(specification: Specification, streams: tuple[str, ...]) -> Specification:
+    """What a part is given of what the whole is given."""
+    unseen: dict[str, Any] = {"streams": streams, "features": {}, "receptive_field": None}
+    if "beams" not in streams:
+        unseen |= {"beams": None, "beams_shape": None}
+    if "video" not in streams:
+        unseen |= {"video_shape": None}
+    return specification.model_copy(update=unseen)
+
+
+def _build_part(part: str | Mapping[str, Any], specification: Specification) -> FrameNetwork:
+    given: dict[str, Any] = {"network": part} if isinstance(part, str) else dict(part)
+    name, settings = given.pop("network", None), given.pop("settings", {})
+    if name not in CAN_BE_PARTS or given or not isinstance(settings, dict):
+        raise bad_input(
+            FusedNet.name, "part", repr(part), f"the network, one of {', '.join(CAN_BE_PARTS)}, and settings"
+        )
+    check_settings(name, settings)
+    kind = CAN_BE_PARTS[name]
+    return kind(part_specification(specification, kind.streams), **settings)
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Names that occur more than once with a number: all the same, each is one."""
+    return [name if names.count(name) == 1 else f"{name}-{names[: i + 1].count(name)}" for i, name in enumerate(names)]
+
+
+def _widest(fields: Sequence[ReceptiveField | None]) -> ReceptiveField:
+    """The field that holds all of these; one that is not known is the clip."""
+    known = [field for field in fields if field is not None]
+    before = [field.before_s for field in known if field.before_s is not None]
+    after = [field.after_s for field in known if field.after_s is not None]
+    return ReceptiveField(
+        before_s=max(before) if len(before) == len(fields) else None,
+        after_s=max(after) if len(after) == len(fields) else None,
+    )

@@ -42,10 +42,12 @@ class Network(nn.Module):
     Attributes:
         name: by which the network is built and loaded.
         streams: what it is given of a clip.
+        optional: those of them that it can do without.
     """
 
     name: ClassVar[str]
     streams: ClassVar[tuple[str, ...]]
+    optional: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, specification: Specification, settings: dict[str, Any]) -> None:
         super().__init__()
@@ -96,16 +98,21 @@ class Network(nn.Module):
         """Sets the buffers that bring inputs to mean 0 and deviation 1, from batches of training clips."""
         raise NotImplementedError
 
+    @property
+    def needed(self) -> set[str]:
+        """The streams without which it cannot answer."""
+        return set(self.streams) - set(self.optional)
+
     def check(self, views: Views) -> None:
         """Refuses a batch that breaks the specification.
 
         Raises:
             AcoustillError: naming what was found and what was expected.
         """
-        if not isinstance(views, Mapping) or not set(self.streams) <= set(views):
+        if not isinstance(views, Mapping) or not self.needed <= set(views):
             found = sorted(views) if isinstance(views, Mapping) else type(views).__name__
-            raise bad_input(self.name, "input", found, f"a mapping with {list(self.streams)}")
-        self._check_shapes(views, self.streams)
+            raise bad_input(self.name, "input", found, f"a mapping with {sorted(self.needed, key=self.streams.index)}")
+        self._check_shapes(views, [stream for stream in self.streams if stream in views])
 
     def _check_shapes(self, views: Views, streams: Iterable[str]) -> None:
         """Refuses views of some streams that are of another shape or length than stated, or not finite."""
@@ -190,45 +197,6 @@ class FrameNetwork(StepNetwork):
     def step_end_s(self, step: int) -> float:
         """When a frame ends."""
         return (step + 1) / self.specification.frame_rate
-
-
-class CombinedNetwork(FrameNetwork):
-    """A network of several classifiers, each of which learns for itself.
-
-    Learning together, the one that learns by heart first would leave nothing to learn for the others. What is said in
-    the end are their logits, added up with weights that are fitted to validation clips, where nobody knows the answers
-    by heart. A part that cannot answer is left out.
-
-    Args:
-        specification: see `Network`.
-        settings: see `Network`.
-        parts: names of the classifiers.
-    """
-
-    weights: Tensor
-
-    def __init__(self, specification: Specification, settings: dict[str, Any], parts: tuple[str, ...]) -> None:
-        super().__init__(specification, settings)
-        self.parts = parts
-        self.register_buffer("weights", torch.ones(len(parts)))
-
-    def part_logits(self, views: Views) -> dict[str, Tensor]:
-        """Logits of every frame, by each part that can answer.
-
-        Shapes:
-            views: as `Network.forward`.
-            Output: (B, frames, classes) each.
-        """
-        raise NotImplementedError
-
-    def frame_logits(self, views: Views) -> Tensor:
-        """Sum of the parts' logits by their weights."""
-        answers = self.part_logits(views)
-        return torch.stack([self.weights[self.parts.index(part)] * one for part, one in answers.items()]).sum(dim=0)
-
-    def training_logits(self, views: Views) -> tuple[Tensor, ...]:
-        """Those of each part, averaged over the frames."""
-        return tuple(logits.mean(dim=1) for logits in self.part_logits(views).values())
 
 
 class Standardise(nn.Module):
