@@ -21,9 +21,8 @@ from acoustill.models.dropout import Dropout
 from acoustill.models.mel_spectrogram import LogMel, LogMelStream
 from acoustill.models.network import Standardise, StepNetwork, Views
 from acoustill.models.specification import ReceptiveField, Specification
-from acoustill.models.trunks import Masking
+from acoustill.models.trunks import WIDE_MASKS, Masking
 
-MASKED_TIMES, MASKED_BANDS = 0.15, 0.3  # the widest masks, while training; without any, it learns subjects by heart
 CHANNELS = (16, 32, 64)  # of the first convolution and of the two that halve both axes again, at a width of 1
 
 
@@ -163,7 +162,7 @@ class CompactNet(StepNetwork):
         super().__init__(specification.model_copy(update=own), settings)
         self.log_mel = log_mel
         self.standardise = Standardise(bands)
-        self.masking = Masking(MASKED_TIMES, MASKED_BANDS)
+        self.masking = Masking(*WIDE_MASKS)
         self.trunk = trunk
         self.head = nn.Sequential(Dropout(dropout), nn.Linear(features, len(specification.classes)))
 

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from acoustill.models.mel_spectrogram import LogMel
 from acoustill.models.network import FrameNetwork, Standardise, Views
 from acoustill.models.specification import ReceptiveField, Specification
-from acoustill.models.trunks import Masking, SpectrogramTrunk
+from acoustill.models.trunks import WIDE_MASKS, Masking, SpectrogramTrunk
 
 
 class MicNet(FrameNetwork):
-    """The trunk of BeamNet on the log-mel spectrogram of one microphone, with the same bands, masks and head.
+    """The trunk of BeamNet on the log-mel spectrogram of one microphone, with the same bands and head.
 
-    What a teacher with beams is better than this one owes to the array, and not to its layers. 0.45 M parameters for
-    14 classes.
+    What a teacher with beams is better than this one owes to the array, and not to its layers. Its masks are wider than
+    BeamNet's, which serves it better. 0.45 M parameters for 14 classes.
 
     Args:
         specification: with the stream `audio` alone.
@@ -45,7 +45,7 @@ class MicNet(FrameNetwork):
         )
         self.log_mel = log_mel
         self.standardise = Standardise(bands)
-        self.masking = Masking()
+        self.masking = Masking(*WIDE_MASKS)
         self.trunk = SpectrogramTrunk(1, width)
         self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, len(specification.classes)))
 

@@ -134,6 +134,9 @@ class SpectrogramTrunk(nn.Module):
         return self.over_time(adaptive_avg_pool1d(features, frames))
 
 
+WIDE_MASKS = (0.15, 0.3)  # for students, which otherwise learn by heart how their subjects sound
+
+
 class Masking(nn.Module):
     """Sets some moments and some bands of spectrograms to 0 while training, their mean (Park et al. 2019, SpecAugment).
 
