@@ -71,7 +71,7 @@ def test_a_fused_run_knows_what_it_was_made_of(small_simulation: Path, tmp_path:
     for part in parts:
         shutil.rmtree(part)
     fused(small_simulation, parts, folder)
-    with pytest.raises(AcoustillError, match="seed0: no such"):
+    with pytest.raises(AcoustillError, match=r"seed0/model\.safetensors: no such"):
         fused(small_simulation, parts, tmp_path / "again")
 
 

@@ -90,7 +90,7 @@ class _Views:
 
 
 def pretrained_json(given: str | tuple[str, ...], folder: Path) -> dict[str, Any] | list[dict[str, Any]]:
-    """Where weights came from, and a hash of the file, or of the files of the folder; a finished run knows it.
+    """Where weights came from, and a hash of the file, or of the files of the folder; a finished run knows them.
 
     Args:
         given: file or folder of weights, or the runs of several networks, of which only the weights count.
@@ -99,21 +99,20 @@ def pretrained_json(given: str | tuple[str, ...], folder: Path) -> dict[str, Any
     Raises:
         AcoustillError: if there is nothing.
     """
-    paths = [Path(path) for path in ([given] if isinstance(given, str) else given)]
-    if gone := [path for path in paths if not path.exists()]:
-        kept = read_json(folder / "data.json").get("pretrained") if is_finished(folder) else None
-        if kept is not None and [one["path"] for one in (kept if isinstance(kept, list) else [kept])] == [
-            str(path) for path in paths
-        ]:
-            return kept
-        raise AcoustillError(f"{gone[0]}: no such file or folder of pretrained weights")
-    if isinstance(given, str):
-        return {"path": given, "sha256": _hash(paths[0])}
-    return [{"path": str(path), "sha256": _hash(path / WEIGHTS)} for path in paths]
+    kept = read_json(folder / "data.json").get("pretrained") if is_finished(folder) else None
+    known = {one["path"]: one for one in ([kept] if isinstance(kept, dict) else kept or [])}
+    found = []
+    for path in [given] if isinstance(given, str) else given:
+        weights = Path(path) if isinstance(given, str) else Path(path) / WEIGHTS
+        gone = path in known and not weights.exists()
+        found.append(known[path] if gone else {"path": path, "sha256": _hash(weights)})
+    return found[0] if isinstance(given, str) else found
 
 
 def _hash(path: Path) -> str:
     """Of a file, or of all files of a folder with their names."""
+    if not path.exists():
+        raise AcoustillError(f"{path}: no such file or folder of pretrained weights")
     if not path.is_dir():
         return file_hash(path)
     files = sorted(file for file in path.rglob("*") if file.is_file())
