@@ -103,3 +103,8 @@ def test_parts_may_not_know_what_they_are_weighed_on(small_simulation: Path, tmp
     tested = dataclasses.replace(split, train=split.test, test=split.train)
     with pytest.raises(AcoustillError, match="which its student is tested on"):
         load_part(seen, archive, tested)
+
+
+def test_no_steps_without_trained_parts_are_refused(small_simulation: Path) -> None:
+    with pytest.raises(ValueError, match="steps 0 trains nothing: give pretrained, a list of trained runs"):
+        small_experiment(small_simulation, "teacher", "motionnet", 0)

@@ -35,8 +35,8 @@ class Training(_Strict):
     """How a network is trained.
 
     Attributes:
-        steps: optimiser steps in all, a multiple of `validate_every`; a thing and its control get the same. 0 trains
-            nothing: what is pretrained is validated, calibrated and, if it has parts, weighed.
+        steps: optimiser steps in all, a multiple of `validate_every`; a thing and its control get the same. 0 is for
+            networks that are made of trained ones: these are only weighed and calibrated.
         validate_every: steps between validations; also where an interrupted training goes on.
         batch_size: labelled clips a step.
         learning_rate: the highest; it follows half a cosine to zero after a short warm-up.
@@ -262,6 +262,13 @@ class Experiment(_Strict):
     def _clips_fit_in_chunks(self) -> Experiment:
         if self.protocol.name == "paper-chunks" and max(self.clip_seconds, self.teacher.crop_seconds) > CHUNK_SECONDS:
             raise ValueError(f"clips of protocol paper-chunks are cut from chunks of {CHUNK_SECONDS} s")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_train(self) -> Experiment:
+        for role, options in (("teacher", self.teacher), ("student", self.student)):
+            if options.training.steps == 0 and not isinstance(options.pretrained, tuple):
+                raise ValueError(f"{role}.training.steps 0 trains nothing: give pretrained, a list of trained runs")
         return self
 
     @model_validator(mode="after")
