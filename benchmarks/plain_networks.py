@@ -69,7 +69,8 @@ def soundnet(network: SoundNet, views: Views) -> Tensor:
 
 
 def compactnet(network: CompactNet, views: Views) -> Tensor:
-    maps = _causal(network.trunk.layers, network.standardise(log_mel(network.log_mel, views["audio"])).unsqueeze(1))
+    spectrograms = network.standardise(log_mel(network.log_mel, views["audio"])).unsqueeze(1)
+    maps = _causal(network.trunk.layers, network.masking(spectrograms))
     return _head(network.head, maps.squeeze(3).transpose(1, 2)).mean(dim=1)
 
 

@@ -28,6 +28,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,6 @@ from acoustill.models.costs import cost_of
 CONFIGS = Path(__file__).parent.parent / "configs/teachers-students"
 RECIPES = ("plain", "augmented")  # labels alone; with noise and reverberation
 ANSWER = ("recording", "label", "predicted", "scenario", "subject", "seen")  # and the share of its clips that are right
-PARTS = ("beamnet", "beamnet-heard", "acousticnet", "motionnet")
 SIDES = ("within", "new subjects", "unseen")
 POINTS_UNSEEN, POINTS_WITHIN = 0.10, 0.03
 
@@ -129,7 +129,9 @@ def main() -> None:
     )
     runs, aside = [], []
     with progress_bar("training", len(jobs)) as advance:
-        for some in ([job for job in jobs if not job.row.parts], [job for job in jobs if job.row.parts]):
+        # at a time, what does not wait for each other
+        for _, together in groupby(jobs, key=lambda job: (job.seed, bool(job.row.parts))):
+            some = list(together)
             done, missing = collect_jobs(do, some, [job.folder for job in some], arguments.jobs, advance)
             runs += [done[i] for i in sorted(done)]
             aside += missing
@@ -163,13 +165,19 @@ def table_rows(only: Sequence[str] | None = None) -> list[Row]:
         if recipe in RECIPES:
             found.append(Row(name, "student", recipe))
         else:
-            given = load_experiment(CONFIGS / f"{name}.yaml").teacher.pretrained
-            found.append(Row(name, "teacher", "augmented", given if isinstance(given, tuple) else ()))
+            found.append(Row(name, "teacher", "augmented", parts_of(name)))
     return found
 
 
+def parts_of(config: str) -> tuple[str, ...]:
+    """The rows whose networks a row is made of."""
+    given = load_experiment(CONFIGS / f"{config}.yaml").teacher.pretrained
+    return given if isinstance(given, tuple) else ()
+
+
 def planned(rows: Sequence[Row], seeds: Sequence[int], archive: Archive) -> list[Job]:
-    """All trainings, seed by seed and row by row, so that a part of them is a table of fewer seeds."""
+    """All trainings: seed by seed, so that some are a table of fewer seeds; parts before what is made of them."""
+    rows = sorted(rows, key=lambda row: len(row.parts))
     scenarios = sorted({str(entry.scenario) for entry in archive.entries.values() if entry.label is not None})
     return [Job(row, seed, held_out) for seed in seeds for row in rows for held_out in (None, *scenarios)]
 
@@ -180,9 +188,11 @@ def experiment_of(job: Job, out: Path, common: Sequence[str], overrides: Sequenc
     chosen = [f"seed={job.seed}", f"protocol.fold={job.seed % folds}"]
     if job.held_out is not None:
         chosen += ["protocol.name=scenarios-and-subjects", f"protocol.held_out={job.held_out}"]
-    if job.row.parts:
-        chosen.append(f"teacher.pretrained={json.dumps([str(out / job.folder_of(part)) for part in job.row.parts])}")
-    return load_experiment(CONFIGS / f"{job.row.config}.yaml", [*common, *chosen, *overrides])
+    fused = []
+    if job.row.parts:  # whatever is overridden
+        runs = json.dumps([str(out / job.folder_of(part)) for part in job.row.parts])
+        fused = [f"teacher.pretrained={runs}", "teacher.training.steps=0"]
+    return load_experiment(CONFIGS / f"{job.row.config}.yaml", [*common, *chosen, *overrides, *fused])
 
 
 def trained_run(job: Job, out: Path, common: Sequence[str], overrides: Sequence[str]) -> dict[str, Any]:
@@ -248,7 +258,7 @@ def judged_run(folder: Path) -> dict[str, Any]:
             for one in recordings
         ],
     }
-    if isinstance(network, SteeringNetwork):
+    if isinstance(network, SteeringNetwork) and network.steers:
         found["localised"] = [
             [one.recording, one.scenario, round(one.error_rad, 4), round(one.within, 4), round(one.share, 4)]
             for one in localise_run(folder)
@@ -354,7 +364,7 @@ def _asked(judged: dict[str, dict[str, Side]]) -> list[str]:
     students = [row for row in judged if row.endswith("-augmented")]
     found = []
     for side, points in (("unseen", POINTS_UNSEEN), ("within", POINTS_WITHIN)):
-        student, part = _best(students, judged, side), _best(PARTS, judged, side)
+        student, part = _best(students, judged, side), _best(parts_of("fusednet"), judged, side)
         pairs = [("fusednet", student, points), ("beamnet", student, points), ("beamnet", "micnet-augmented", 0.0)]
         pairs += [("fusednet", part, 0.0)]
         pairs += [(f"compactnet-{recipe}", f"hearnet-{recipe}", 0.0) for recipe in RECIPES]

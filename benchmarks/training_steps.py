@@ -47,7 +47,6 @@ ROWS = {  # files of configs/teachers-students
     "beamnet": "beamnet",
     "acousticnet": "acousticnet",
     "motionnet": "motionnet",
-    "fusednet": "fusednet",
     "resnet50": "resnet50",
 }
 CLASSES = tuple(f"class {i}" for i in range(14))

@@ -101,7 +101,7 @@ def test_the_rows_of_the_paper_and_ours_are_there() -> None:
     names = {row.config for row in ROWS}
     students = {f"{name}-{recipe}" for name in ("hearnet", "soundnet5", "compactnet") for recipe in table.RECIPES}
     assert students <= names
-    assert {"dualcamnet", "resnet50", "temporal-resnet50", "avnet", *table.PARTS, "fusednet"} <= names
+    assert {"dualcamnet", "resnet50", "temporal-resnet50", "avnet", *table.parts_of("fusednet"), "fusednet"} <= names
     assert [row.config for row in table.table_rows(["fusednet", "hearnet-plain"])] == ["fusednet", "hearnet-plain"]
     with pytest.raises(SystemExit, match="there is no row 'hearnet'"):
         table.table_rows(["hearnet"])
@@ -114,13 +114,24 @@ def test_a_scenario_is_held_out_with_its_subjects(small_simulation: Path) -> Non
     assert table.experiment_of(job, Path("runs"), COMMON, ("protocol.folds=3",)).protocol.fold == 1
 
 
+def test_a_row_of_others_is_made_of_their_runs_of_the_same_seed_and_split() -> None:
+    (row,) = table.table_rows(["fusednet"])
+    assert set(row.parts) <= {row.config for row in ROWS}
+    experiment = table.experiment_of(table.Job(row, 3, "office"), Path("runs"), COMMON, ("teacher.training.steps=800",))
+    assert experiment.teacher.pretrained == tuple(f"runs/{part}-seed3-without-office" for part in row.parts)
+    assert experiment.teacher.training.steps == 0
+
+
 def test_trainings_go_seed_by_seed_and_none_twice(small_simulation: Path) -> None:
     rows = ROWS[:2]
-    jobs = table.planned(rows, [0, 4], Archive(small_simulation))
+    archive = Archive(small_simulation)
+    jobs = table.planned(rows, [0, 4], archive)
     assert [(job.seed, job.row.config, job.held_out) for job in jobs] == [
         (seed, row.config, held_out) for seed in (0, 4) for row in rows for held_out in (None, "anechoic", "outdoor")
     ]
     assert len({job.folder for job in jobs}) == len(jobs)
+    some = [job.row.config for job in table.planned(table.table_rows(["fusednet", "motionnet"]), [0], archive)]
+    assert some == ["motionnet"] * 3 + ["fusednet"] * 3  # parts first
 
 
 # answers ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from acoustill.errors import AcoustillError
 from acoustill.imaging.beam_specification import UNIT_PA
+from acoustill.learning.teachers import blocks_of
 from acoustill.models import FrameNetwork, Network, Specification, build_network, load_network, save_network
 from acoustill.models.beam_features import BeamEnergies
 from acoustill.models.beamnet import BeamNet, SteeringNetwork
@@ -240,6 +241,19 @@ def test_fused_teacher_goes_on_without_a_stream_and_adds_up_evidence() -> None:
         network({"video": torch.zeros(1, 12, 10, 10, 3)})
     with pytest.raises(AcoustillError, match=r"expected a mapping with \['beams'\]"):
         network.attention({"video": views["video"]})
+
+
+def test_what_a_fused_teacher_looks_at_is_said_by_stream() -> None:
+    """Blocks of long recordings begin at frames that every part looks at."""
+    parts = [{"network": "resnet50", "settings": {"depth": 18, "frames_per_second": rate}} for rate in (4.0, 6.0)]
+    network = build_network("fusednet", specification("fusednet"), {"parts": ["beamnet", *parts]})
+    features = network.specification.features
+    assert set(features["beams"]) == {"beamnet"}
+    assert [features["video"][f"resnet50-{i}"]["every_frame"] for i in (1, 2)] == [3, 2]
+    assert features["video"]["every_frame"] == 6
+    assert {block.first % 6 for block in blocks_of(network.specification, 2000)} == {0}
+    with pytest.raises(AcoustillError, match="expected a list of at least one network"):
+        build_network("fusednet", specification("fusednet"), {"parts": {"motionnet": {}}})
 
 
 def test_each_part_of_the_fused_teacher_learns_for_itself() -> None:

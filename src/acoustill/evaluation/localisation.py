@@ -48,7 +48,7 @@ def localise_run(folder: str | Path) -> list[Localised]:
     """
     run = Run(folder)
     network = load_network(run.folder)
-    if not isinstance(network, SteeringNetwork):
+    if not isinstance(network, SteeringNetwork) or not network.steers:
         raise bad_input(run.folder, "network", network.name, "one that steers beams")
     archive = run.open_archive()
     rig = archive.rig

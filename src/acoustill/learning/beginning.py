@@ -16,9 +16,9 @@ from acoustill.archive.splits import Split
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, read_json
 from acoustill.learning.configuration import Experiment, Student, Teacher
-from acoustill.learning.fusing import fuse, fused_settings
+from acoustill.learning.fusing import fuse, load_parts
 from acoustill.learning.loading import regular_clip_loader
-from acoustill.learning.runs import Role, is_finished
+from acoustill.learning.runs import Role, Run, is_finished
 from acoustill.models.fusednet import FusedNet
 from acoustill.models.network import Network, Views
 from acoustill.models.pretrained import initialise_from, pretrained_settings
@@ -54,11 +54,13 @@ def fresh_network(experiment: Experiment, role: Role, archive: Archive, split: S
     _refuse_far_shifts(options, specification)
     torch.manual_seed(experiment.seed)
     given = options.pretrained
+    if isinstance(given, tuple) != (options.network == FusedNet.name and given is not None):
+        expected = "a list of runs" if options.network == FusedNet.name else "one file or folder"
+        raise bad_input(options.network, "pretrained", given if isinstance(given, str) else list(given or ()), expected)
     if isinstance(given, tuple):
-        settings = fused_settings(options.network, options.settings, given)
-        network = build_network(options.network, specification, settings)
-        assert isinstance(network, FusedNet)
-        return network, [fuse(network, given)]  # its parts have their input statistics
+        parts = load_parts(given, archive, split, experiment.noise)
+        fused = fuse(specification, options.settings, given, parts)  # the parts have their input statistics
+        return fused, ["made of " + ", ".join(f"{name} of {run}" for name, run in zip(fused.parts, given, strict=True))]
     settings = pretrained_settings(options.network, options.settings, given)
     network = build_network(options.network, specification, settings)
     sentences = [] if given is None else [initialise_from(network, given)]
@@ -104,8 +106,12 @@ def pretrained_json(given: str | tuple[str, ...], folder: Path) -> dict[str, Any
     found = []
     for path in [given] if isinstance(given, str) else given:
         weights = Path(path) if isinstance(given, str) else Path(path) / WEIGHTS
-        gone = path in known and not weights.exists()
-        found.append(known[path] if gone else {"path": path, "sha256": _hash(weights)})
+        if path in known and not weights.exists():
+            found.append(known[path])
+            continue
+        if not isinstance(given, str):
+            Run(path)  # says what is missing where it is not finished
+        found.append({"path": path, "sha256": _hash(weights)})
     return found[0] if isinstance(given, str) else found
 
 

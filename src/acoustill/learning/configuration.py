@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from acoustill.archive.paper_chunks import CHUNK_SECONDS
 from acoustill.archive.protocols import Protocol
@@ -189,6 +189,15 @@ class Teacher(_Strict):
     training: Training = Training(batch_size=16)
     augmentation: TeacherAugmentation = TeacherAugmentation()
 
+    @field_validator("pretrained", mode="before")
+    @classmethod
+    def _path_or_paths(cls, given: Any) -> Any:
+        if given is None or isinstance(given, str):
+            return given
+        if not isinstance(given, list | tuple) or not given or not all(isinstance(path, str) for path in given):
+            raise ValueError("expected a file or folder of weights, or a list of runs")
+        return tuple(given)
+
 
 class Student(_Strict):
     """The network that hears one microphone.
@@ -268,7 +277,8 @@ class Experiment(_Strict):
     def _something_to_train(self) -> Experiment:
         for role, options in (("teacher", self.teacher), ("student", self.student)):
             if options.training.steps == 0 and not isinstance(options.pretrained, tuple):
-                raise ValueError(f"{role}.training.steps 0 trains nothing: give pretrained, a list of trained runs")
+                what = "give pretrained, a list of trained runs" if role == "teacher" else "at least 1 is expected"
+                raise ValueError(f"{role}.training.steps 0 trains nothing: {what}")
         return self
 
     @model_validator(mode="after")

@@ -7,70 +7,71 @@ from pathlib import Path
 from typing import Any
 
 from acoustill.archive.archive import Archive
-from acoustill.archive.splits import Split
+from acoustill.archive.splits import LABELLED_SIDES, Split
 from acoustill.errors import AcoustillError, bad_input
+from acoustill.files import read_json
 from acoustill.learning.runs import Run
-from acoustill.learning.teachers import TeacherRun, load_teacher, overlap_of
 from acoustill.models.fusednet import FusedNet
-from acoustill.models.store import load_network
+from acoustill.models.network import Network
+from acoustill.models.specification import Specification
+from acoustill.models.store import build_network, load_network
 
 
-def load_part(folder: str | Path, archive: Archive, split: Split) -> TeacherRun:
-    """A trained network that becomes a part of another one, whose parts are weighed on validation clips.
+def load_parts(folders: Sequence[str | Path], archive: Archive, split: Split, noise: str | None) -> list[Network]:
+    """Networks of finished runs that learnt from what the whole is said to have learnt from, and from nothing else.
 
-    Raises:
-        AcoustillError: as `load_teacher`; or if it learnt from what is validated, where it would then know the answers
-            by heart.
-    """
-    part, run = load_teacher(folder, archive, split), Run(folder)
-    there = archive if run.archive_id == archive.id else run.open_archive()
-    overlap = overlap_of(there, run.split.parts(there, "train"), archive, split.parts(archive, "validation"))
-    if overlap is not None:
-        raise AcoustillError(
-            f"{folder}: it learnt from {overlap[0].recording}, which its weight beside other networks is fitted to; "
-            "train it with the same protocol and fold"
-        )
-    return part
-
-
-def fused_settings(name: str, settings: dict[str, Any], folders: Sequence[str | Path]) -> dict[str, Any]:
-    """Settings of a network whose parts are those of some runs, unless they are given.
+    So nothing that is validated, where they are weighed, or tested was trained on, and whoever learns from the whole is
+    told by its data alone what it knows.
 
     Args:
-        name: of the network.
-        settings: as in the experiment.
         folders: of the runs.
+        archive: the recordings.
+        split: of these.
+        noise: the archive of noise of the whole, if any.
 
     Raises:
-        AcoustillError: if the network has no parts.
+        AcoustillError: if a run is not finished, or was trained on another archive, split or noise.
     """
-    if name != FusedNet.name:
-        raise bad_input(name, "pretrained", [str(folder) for folder in folders], "one file or folder")
-    networks = [load_network(folder) for folder in folders]
-    return {"parts": [{"network": one.name, "settings": one.settings} for one in networks], **settings}
+    heard = None if noise is None else Archive(noise).id
+    networks = []
+    for folder in folders:
+        run = Run(folder)
+        if run.archive_id != archive.id:
+            expected = f"{archive.id[:12]}, that of {archive.path}: train it there"
+            raise bad_input(folder, "id of the archive", run.archive_id[:12], expected)
+        if any(run.split.parts(archive, side) != split.parts(archive, side) for side in LABELLED_SIDES):
+            raise AcoustillError(f"{folder}: it learnt from another split; train it with the same protocol and fold")
+        stated = read_json(Path(folder) / "data.json").get("noise")
+        if stated is not None and stated["archive_id"] != heard:
+            expected = f"{noise}, that of the whole: give both the same"
+            raise bad_input(folder, "noise that it was trained with", run.experiment.noise, expected)
+        networks.append(load_network(folder))
+    return networks
 
 
-def fuse(network: FusedNet, folders: Sequence[str | Path]) -> str:
-    """Sets the parts of a network from runs that trained them.
+def fuse(
+    specification: Specification, settings: dict[str, Any], folders: Sequence[str | Path], parts: Sequence[Network]
+) -> FusedNet:
+    """One network of several trained ones.
 
     Args:
-        network: fresh.
-        folders: of the runs, one for each part in its order; they are not needed once the network is saved.
-
-    Returns:
-        What was loaded from where: one sentence.
+        specification: of the whole.
+        settings: as in the experiment; none, for the parts are given.
+        folders: of the parts' runs, for errors.
+        parts: the networks.
 
     Raises:
-        AcoustillError: if its parts are other ones than were trained. It is then as it was.
+        AcoustillError: if there are settings, a network cannot be a part, or one was trained for other clips.
     """
-    if len(folders) != len(network.parts):
-        raise bad_input(network.name, "number of pretrained runs", len(folders), f"{len(network.parts)}, one a part")
-    given = [load_network(folder) for folder in folders]
-    for (name, part), one, folder in zip(network.parts.items(), given, folders, strict=True):
-        for what in ("name", "settings", "specification"):
-            found, wanted = getattr(one, what), getattr(part, what)
+    if settings:
+        raise bad_input(FusedNet.name, "settings", settings, "none beside pretrained, which says what the parts are")
+    given = [{"network": part.name, "settings": part.settings} for part in parts]
+    whole = build_network(FusedNet.name, specification, {"parts": given})
+    assert isinstance(whole, FusedNet)
+    for mine, part, folder in zip(whole.networks, parts, folders, strict=True):
+        for field in Specification.model_fields:
+            found, wanted = getattr(part.specification, field), getattr(mine.specification, field)
             if found != wanted:
-                raise bad_input(folder, f"{what} of the network", found, f"{wanted}, that of part {name}")
-    for part, one in zip(network.parts.values(), given, strict=True):
-        part.load_state_dict(one.state_dict())
-    return "made of " + ", ".join(f"{name} of {folder}" for name, folder in zip(network.parts, folders, strict=True))
+                raise bad_input(folder, f"{field} of the network", found, f"{wanted}, that of the whole")
+        mine.load_state_dict(part.state_dict())
+    return whole

@@ -76,19 +76,14 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
     return TeacherRun(folder, file_hash(folder / WEIGHTS), network, warnings, read_temperature(folder))
 
 
-def overlap_of(
-    there: Archive, taught: Sequence[Clip], archive: Archive, judged: Sequence[Clip]
-) -> tuple[Place, Place] | None:
-    """What is both among the parts that were taught and among those that are judged; None if nothing is."""
-    if there is archive:
-        return find_overlap(places_of(archive, taught), places_of(archive, judged))
-    return find_overlap(stream_places(there, taught), stream_places(archive, judged))
-
-
 def _refuse_leak(run: Run, there: Archive, archive: Archive, split: Split) -> None:
     """Refuses a teacher that learnt from the student's test side, or from subjects or scenarios held from it."""
     taught_parts = _taught(run, there)
-    overlap = overlap_of(there, taught_parts, archive, split.parts(archive, "test"))
+    tested_parts = split.parts(archive, "test")
+    if there is archive:
+        overlap = find_overlap(places_of(archive, taught_parts), places_of(archive, tested_parts))
+    else:
+        overlap = find_overlap(stream_places(there, taught_parts), stream_places(archive, tested_parts))
     if overlap is not None:
         raise AcoustillError(
             f"{run.folder}: the teacher learnt from {overlap[0].recording}, which its student is tested on; "

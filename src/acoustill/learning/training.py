@@ -15,6 +15,7 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, RichProgressBar
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from acoustill.archive.archive import Archive
@@ -35,7 +36,6 @@ from acoustill.learning.configuration import (
     Teacher,
     Training,
 )
-from acoustill.learning.fusing import load_part
 from acoustill.learning.loading import random_clip_loader, regular_clip_loader
 from acoustill.learning.memory import keep_freed_memory
 from acoustill.learning.module import Learner
@@ -104,16 +104,17 @@ def train(
     processes_of_node(share.processes)
     started = time.perf_counter()
     # all that can be refused is, before the folder is made: a corrected command finds it empty
-    parts = _runs_of_parts(options, archive, split)
-    told += [told for run in parts for told in (*run.warnings, *teachers_noise(run.folder, archive, split))]
     network, sentences = fresh_network(experiment, role, archive, split)
     unlabelled_clips = experiment.distillation.unlabelled_batch if wants_unlabelled else 0
-    _check_batch(network, len(share.places(options.training.batch_size)) + len(share.places(unlabelled_clips)))
+    if options.training.steps:
+        _check_batch(network, len(share.places(options.training.batch_size)) + len(share.places(unlabelled_clips)))
     heard = noise if options.training.validate_in != "known" else None
     validation = _validation_loader(archive, split, network, options, heard)
-    _training_loader(experiment, role, archive, split, unlabelled, network, noise, None)
-    answers = _answers(archive, runs, [*split.train, *unlabelled], share, quiet) if runs else None
-    clips = _training_loader(experiment, role, archive, split, unlabelled, network, noise, answers)
+    clips = None
+    if options.training.steps:
+        _training_loader(experiment, role, archive, split, unlabelled, network, noise, None)
+        answers = _answers(archive, runs, [*split.train, *unlabelled], share, quiet) if runs else None
+        clips = _training_loader(experiment, role, archive, split, unlabelled, network, noise, answers)
     if share.rank == 0:
         start_run(folder, inputs)
         say_warnings(folder, archive, split)
@@ -140,12 +141,6 @@ def train(
         seconds = round(time.perf_counter() - started, 1)
         write_json(folder / "run.json", {"role": role, "recipe": recipe, "seed": experiment.seed, "seconds": seconds})
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)
-
-
-def _runs_of_parts(options: Teacher | Student, archive: Archive, split: Split) -> list[TeacherRun]:
-    """The trained networks that a network is made of, each of which may be; see `load_part`."""
-    given = options.pretrained
-    return [] if given is None or isinstance(given, str) else [load_part(folder, archive, split) for folder in given]
 
 
 def _check_batch(network: Network, clips: int) -> None:
@@ -231,11 +226,15 @@ class _Keeper(Callback):
     Args:
         folder: of the run.
         validation: clips to fit the temperature to without their noise; None fits it to the answers of the round.
+
+    Attributes:
+        weighed: logits and labels of the clips that the network's parts were weighed on last; None if it has none.
     """
 
     def __init__(self, folder: Path, validation: DataLoader | None) -> None:
         self.folder = folder
         self.validation = validation
+        self.weighed: tuple[Tensor, Tensor] | None = None
         self.rows: list[dict[str, float]] = []
         self.best: tuple[float, float] | None = None
 
@@ -254,11 +253,23 @@ class _Keeper(Callback):
                 "give a folder that all machines share, or start once more"
             )
 
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Weighs the parts of the network first: what is judged is what is kept."""
+        assert isinstance(pl_module, Learner)
+        if isinstance(pl_module.judged, FusedNet) and self.validation is not None:
+            self.weighed = pl_module.clean_answers(self.validation)
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Where nothing is trained, this is the only round."""
+        assert isinstance(pl_module, Learner)
+        if not pl_module.training_options.steps:
+            self._judge(trainer, pl_module)
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self.judge(trainer, pl_module)
+        self._judge(trainer, pl_module)
         trainer.save_checkpoint(self.folder / "checkpoint")
 
-    def judge(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def _judge(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Writes the metrics, and the network with its temperature if it is the best so far."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if not all(math.isfinite(value) for value in metrics.values()):
@@ -271,7 +282,7 @@ class _Keeper(Callback):
             if trainer.is_global_zero:
                 logits, labels = (torch.cat(part) for part in zip(*pl_module.answers, strict=True))
                 if self.validation is not None:  # softer in noise than clips that are judged without it
-                    logits, labels = pl_module.clean_answers(self.validation)
+                    logits, labels = self.weighed or pl_module.clean_answers(self.validation)
                 temperature = fit_temperature(logits.numpy(), labels.numpy(), smoothing=True)
                 save_network(pl_module.judged, self.folder, temperature)
         if trainer.is_global_zero:
@@ -291,7 +302,7 @@ class _Bar(RichProgressBar):
 
 def _fit(
     learner: Learner,
-    clips: DataLoader,
+    clips: DataLoader | None,
     validation: DataLoader,
     training: Training,
     folder: Path,
@@ -327,12 +338,11 @@ def _fit(
             plugins=[SafetensorsCheckpointIO()],
             default_root_dir=folder,
         )
-        if not rounds:
-            trainer.validate(learner, validation, verbose=False)
-            keeper.judge(trainer, learner)
-            return
         try:
-            trainer.fit(learner, clips, validation, ckpt_path=str(checkpoint) if checkpoint.is_dir() else None)
+            if clips is None:
+                trainer.validate(learner, validation, verbose=False)
+            else:
+                trainer.fit(learner, clips, validation, ckpt_path=str(checkpoint) if checkpoint.is_dir() else None)
         except SystemExit as end:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from end
 

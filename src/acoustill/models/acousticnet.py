@@ -13,7 +13,7 @@ from acoustill.models.beam_features import BeamEnergies
 from acoustill.models.network import FrameNetwork, Views
 from acoustill.models.specification import ReceptiveField, Specification
 from acoustill.models.spectrogram import decibels
-from acoustill.models.trunks import OverTime, TemporalBlocks
+from acoustill.models.trunks import WIDE_MASKS, Masking, OverTime, TemporalBlocks
 
 IMAGES_A_FRAME = 2  # at most
 
@@ -24,7 +24,7 @@ class AcousticFeatures(nn.Module):
     The image of a moment has the levels of all bands in each direction, averaged over half a video frame. They are
     normalised per recording, or per clip of one if that is what is given: what a band has on average over time and
     directions is taken off, so that neither the microphones' colour nor steady noise is learnt, and all is divided by
-    the deviation. Convolutions over the image and over time alternate; in the end attention picks directions.
+    the deviation. While training, some moments and bands are hidden in all directions. Convolutions over the image and over time alternate; in the end attention picks directions.
 
     Args:
         rows: of directions.
@@ -42,6 +42,7 @@ class AcousticFeatures(nn.Module):
         super().__init__()
         self.images_a_frame = math.gcd(steps, IMAGES_A_FRAME)
         self.rows, self.columns = rows, columns
+        self.masking = Masking(*WIDE_MASKS)
         self.bands = nn.Sequential(nn.Conv2d(bands, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
         self.around = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)) for _ in range(2)
@@ -56,6 +57,7 @@ class AcousticFeatures(nn.Module):
         levels = decibels(images)
         levels = levels - levels.mean((1, 2), keepdim=True)
         levels = levels / levels.std((1, 2, 3), keepdim=True).clamp_min(1.0)
+        levels = self.masking(levels.transpose(1, 2)).transpose(1, 2)
         moments = levels.shape[1]
         maps = self.bands(levels.flatten(0, 1).transpose(1, 2).unflatten(2, (self.rows, self.columns)))
         for around, between in zip(self.around, self.between, strict=True):

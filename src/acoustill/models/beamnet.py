@@ -122,6 +122,11 @@ class SteeredSound(nn.Module):
 class SteeringNetwork(FrameNetwork):
     """A network that tells where it listens."""
 
+    @property
+    def steers(self) -> bool:
+        """Whether there is something to tell."""
+        return True
+
     def attention(self, views: Views) -> Tensor:
         """For each video frame a share for every direction of the beams.
 
@@ -139,15 +144,23 @@ class _SteeredNetwork(SteeringNetwork):
         bands: mel bands.
         width: features of a frame.
         dropout: before the classes.
+        further: settings of the network itself.
     """
 
-    def __init__(self, specification: Specification, bands: int = 40, width: int = 128, dropout: float = 0.3) -> None:
+    def __init__(
+        self,
+        specification: Specification,
+        bands: int = 40,
+        width: int = 128,
+        dropout: float = 0.3,
+        **further: float,
+    ) -> None:
         whole = ReceptiveField(before_s=None, after_s=None)
         energies = BeamEnergies(specification, bands)
         features = {"beams": energies.to_json()}
         super().__init__(
             specification.model_copy(update={"features": features, "receptive_field": whole}),
-            {"bands": bands, "width": width, "dropout": dropout},
+            {"bands": bands, "width": width, "dropout": dropout, **further},
         )
         self.energies = energies
         self.sound = SteeredSound(bands, width)
@@ -183,7 +196,7 @@ class BeamNet(_SteeredNetwork):
     """A beam that is steered by what sees and hears the action, as log-mel spectrogram at 10 ms.
 
     The steering (`Steering`) has no teacher of its own: it learns from labels alone, end to end. While training, it is
-    blind for some clips, so that it works by ear, too, where there is no video.
+    blind for some clips, so that it works by ear, too, where the views hold no video. Archives must have it.
 
     Args:
         specification: with the streams `beams` and `video`.
@@ -209,8 +222,7 @@ class BeamNet(_SteeredNetwork):
         dropout: float = 0.3,
         modality_dropout: float = 0.3,
     ) -> None:
-        super().__init__(specification, bands, width, dropout)
-        self.settings["modality_dropout"] = modality_dropout
+        super().__init__(specification, bands, width, dropout, modality_dropout=modality_dropout)
         self.modality_dropout = modality_dropout
         self.motion = MotionMaps()
         self.steering = Steering(self.energies.rows, self.energies.columns, bands, self.motion.channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from acoustill.errors import bad_input
 from acoustill.models.acousticnet import AcousticNet
 from acoustill.models.beamnet import BeamNet, HearingBeamNet, LoudestBeamNet, SteeringNetwork
 from acoustill.models.motionnet import MotionNet
-from acoustill.models.network import FrameNetwork, Views, check_settings
+from acoustill.models.network import FrameNetwork, Views
 from acoustill.models.resnet_frames import ResNetFrames
 from acoustill.models.specification import ReceptiveField, Specification
 from acoustill.models.temporal_resnet import TemporalResNet
@@ -30,12 +31,13 @@ class FusedNet(SteeringNetwork):
 
     Learning together, the one that learns by heart first would leave nothing to learn for the others. What is said in
     the end are their logits, added up with weights that are fitted to validation clips, where nobody knows the answers
-    by heart. It is of trained networks (`pretrained` takes their runs), or they are trained side by side. Networks of
-    one kind, trained from several seeds, are an ensemble. A part whose stream is missing is left out.
+    by heart, though the best round of each may have been chosen on them. It is of trained networks (`pretrained` takes
+    their runs), or they are trained side by side. Networks of one kind, trained from several seeds, are an ensemble. A
+    part whose stream is missing is left out.
 
     Args:
         specification: with the streams `beams` and `video`.
-        parts: for each its `network` and `settings`, as in an experiment, or its name alone.
+        parts: a list; of each its `network` and `settings`, as in an experiment, or its name alone.
 
     Attributes:
         parts: the networks by name, and number where a name occurs more than once.
@@ -45,8 +47,8 @@ class FusedNet(SteeringNetwork):
         Output: (B, classes).
 
     Raises:
-        AcoustillError: if the specification is of other streams, or a part is none of `CAN_BE_PARTS` or has an
-            impossible setting.
+        AcoustillError: if the specification is of other streams, there is no part, or one is none of `CAN_BE_PARTS` or
+            has an impossible setting.
     """
 
     name = "fusednet"
@@ -56,21 +58,27 @@ class FusedNet(SteeringNetwork):
 
     def __init__(self, specification: Specification, parts: Sequence[str | Mapping[str, Any]] = DEFAULT) -> None:
         self.check_streams(specification)
+        if isinstance(parts, str | Mapping) or not parts:
+            raise bad_input(self.name, "parts", repr(parts), "a list of at least one network")
         networks = [_build_part(part, specification) for part in parts]
-        if not networks:
-            raise bad_input(self.name, "number of parts", 0, "at least 1")
         named = dict(zip(_numbered([network.name for network in networks]), networks, strict=True))
+        field = _widest([network.specification.receptive_field for network in networks])
         super().__init__(
-            specification.model_copy(
-                update={
-                    "features": {name: network.specification.features for name, network in named.items()},
-                    "receptive_field": _widest([network.specification.receptive_field for network in networks]),
-                }
-            ),
+            specification.model_copy(update={"features": _features(named), "receptive_field": field}),
             {"parts": [{"network": network.name, "settings": network.settings} for network in networks]},
         )
         self.parts = nn.ModuleDict(named)
         self.register_buffer("weights", torch.ones(len(networks)))
+
+    @property
+    def networks(self) -> list[FrameNetwork]:
+        """The parts in their order."""
+        return list(self.parts.values())  # type: ignore[arg-type]
+
+    @property
+    def steers(self) -> bool:
+        """Whether a part steers beams."""
+        return any(isinstance(part, SteeringNetwork) for part in self.networks)
 
     def part_logits(self, views: Views) -> dict[str, Tensor]:
         """Logits of every frame, by each part that can answer.
@@ -80,13 +88,14 @@ class FusedNet(SteeringNetwork):
             Output: (B, frames, classes) each.
         """
         self.check(views)
-        return {name: part.frame_logits(views) for name, part in self._networks() if part.needed <= set(views)}
+        parts = zip(self.parts, self.networks, strict=True)
+        return {name: part.frame_logits(views) for name, part in parts if part.needed <= set(views)}
 
     def frame_logits(self, views: Views) -> Tensor:
         """Sum of the parts' logits by their weights."""
         answers = self.part_logits(views)
         weights = dict(zip(self.parts, self.weights, strict=True))
-        return torch.stack([weights[name] * logits for name, logits in answers.items()]).sum(dim=0)
+        return torch.stack([weights[name] * logits.float() for name, logits in answers.items()]).sum(dim=0)
 
     def training_logits(self, views: Views) -> tuple[Tensor, ...]:
         """Those of each part, averaged over the frames."""
@@ -94,7 +103,7 @@ class FusedNet(SteeringNetwork):
 
     def attention(self, views: Views) -> Tensor:
         """That of the first part that steers beams."""
-        for _, part in self._networks():
+        for part in self.networks:
             if isinstance(part, SteeringNetwork):
                 return part.attention(views)
         raise bad_input(self.name, "parts", list(self.parts), "one that steers beams among them")
@@ -106,7 +115,7 @@ class FusedNet(SteeringNetwork):
             AcoustillError: naming what was found and what was expected.
         """
         super().check(views)
-        if not any(part.needed <= set(views) for _, part in self._networks()):
+        if not any(part.needed <= set(views) for part in self.networks):
             raise bad_input(self.name, "input", sorted(views), "beams, video or both, as its parts need")
 
     def fit_normalisation(self, batches: Iterable[Views]) -> None:
@@ -115,11 +124,8 @@ class FusedNet(SteeringNetwork):
         Args:
             batches: are gone through once for each part.
         """
-        for _, part in self._networks():
+        for part in self.networks:
             part.fit_normalisation(batches)
-
-    def _networks(self) -> Iterable[tuple[str, FrameNetwork]]:
-        return self.parts.items()  # type: ignore[return-value]
 
 
 def part_specification(specification: Specification, streams: tuple[str, ...]) -> Specification:
@@ -139,7 +145,6 @@ def _build_part(part: str | Mapping[str, Any], specification: Specification) -> 
         raise bad_input(
             FusedNet.name, "part", repr(part), f"the network, one of {', '.join(CAN_BE_PARTS)}, and settings"
         )
-    check_settings(name, settings)
     kind = CAN_BE_PARTS[name]
     return kind(part_specification(specification, kind.streams), **settings)
 
@@ -147,6 +152,18 @@ def _build_part(part: str | Mapping[str, Any], specification: Specification) -> 
 def _numbered(names: Sequence[str]) -> list[str]:
     """Names that occur more than once with a number: all the same, each is one."""
     return [name if names.count(name) == 1 else f"{name}-{names[: i + 1].count(name)}" for i, name in enumerate(names)]
+
+
+def _features(parts: Mapping[str, FrameNetwork]) -> dict[str, Any]:
+    """What the parts make of each stream; `every_frame` is the distance of frames that all parts look at."""
+    features: dict[str, Any] = {}
+    for stream in STREAMS:
+        made = {name: part.specification.features.get(stream) for name, part in parts.items()}
+        features[stream] = {name: one for name, one in made.items() if one is not None}
+        strides = [one["every_frame"] for one in features[stream].values() if "every_frame" in one]
+        if strides:
+            features[stream]["every_frame"] = math.lcm(*strides)
+    return {stream: made for stream, made in features.items() if made}
 
 
 def _widest(fields: Sequence[ReceptiveField | None]) -> ReceptiveField:

@@ -16,7 +16,7 @@ class MicNet(FrameNetwork):
     """The trunk of BeamNet on the log-mel spectrogram of one microphone, with the same bands and head.
 
     What a teacher with beams is better than this one owes to the array, and not to its layers. Its masks are wider than
-    BeamNet's, which serves it better. 0.45 M parameters for 14 classes.
+    BeamNet's. 0.45 M parameters for 14 classes.
 
     Args:
         specification: with the stream `audio` alone.

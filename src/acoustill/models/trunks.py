@@ -134,7 +134,7 @@ class SpectrogramTrunk(nn.Module):
         return self.over_time(adaptive_avg_pool1d(features, frames))
 
 
-WIDE_MASKS = (0.15, 0.3)  # for students, which otherwise learn by heart how their subjects sound
+WIDE_MASKS = (0.15, 0.3)  # for networks that otherwise learn by heart how their subjects and places sound
 
 
 class Masking(nn.Module):
