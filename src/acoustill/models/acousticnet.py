@@ -24,7 +24,8 @@ class AcousticFeatures(nn.Module):
     The image of a moment has the levels of all bands in each direction, averaged over half a video frame. They are
     normalised per recording, or per clip of one if that is what is given: what a band has on average over time and
     directions is taken off, so that neither the microphones' colour nor steady noise is learnt, and all is divided by
-    the deviation. While training, some moments and bands are hidden in all directions. Convolutions over the image and over time alternate; in the end attention picks directions.
+    the deviation. While training, some moments and bands are hidden in all directions. Convolutions over the image and
+    over time alternate; in the end attention picks directions.
 
     Args:
         rows: of directions.
