@@ -14,7 +14,8 @@ images and video do not. fusednet is made of other rows' networks, which have to
 goes on where it was interrupted, seed by seed. --only takes some rows, and --finished trains nothing and prints what is
 there. Answers to every recording go to --results.
 
-What is asked at the end was fixed before: fusednet and beamnet against the student that the test itself finds best.
+What is asked at the end: fusednet and beamnet against the student that the test itself finds best, fusednet against its
+best part, what beams are worth (beamnet-heard against micnet: the same layers, and neither sees), CompactNet against HearNet.
 """
 
 from __future__ import annotations
@@ -365,7 +366,7 @@ def _asked(judged: dict[str, dict[str, Side]]) -> list[str]:
     found = []
     for side, points in (("unseen", POINTS_UNSEEN), ("within", POINTS_WITHIN)):
         student, part = _best(students, judged, side), _best(parts_of("fusednet"), judged, side)
-        pairs = [("fusednet", student, points), ("beamnet", student, points), ("beamnet", "micnet-augmented", 0.0)]
+        pairs = [("fusednet", student, points), ("beamnet", student, points), ("beamnet-heard", "micnet-augmented", 0.0)]
         pairs += [("fusednet", part, 0.0)]
         pairs += [(f"compactnet-{recipe}", f"hearnet-{recipe}", 0.0) for recipe in RECIPES]
         for one, other, least in pairs:
