@@ -15,8 +15,8 @@ goes on where it was interrupted, seed by seed. --only takes some rows, and --fi
 there. Answers to every recording go to --results.
 
 What is asked at the end: fusednet and beamnet against the student that the test itself finds best, fusednet against its
-best part, what beams are worth (beamnet-heard against micnet: the same layers, and neither sees), and CompactNet against
-HearNet.
+best part, what beams are worth (beamnet-heard against micnet: the same layers, and neither sees), and CompactNet
+against HearNet.
 """
 
 from __future__ import annotations
