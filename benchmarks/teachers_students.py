@@ -47,7 +47,7 @@ from acoustill.evaluation.ensembles import recording_predictions
 from acoustill.evaluation.localisation import localise_run
 from acoustill.evaluation.predictions import Prediction, evaluate_run
 from acoustill.evaluation.statistics import Unit, accuracy_interval, holm, paired_difference
-from acoustill.files import file_hash, read_json, write_json
+from acoustill.files import file_hash, read_json, write_json, write_text
 from acoustill.jobs import collect_jobs, progress_bar
 from acoustill.learning import load_experiment
 from acoustill.learning.configuration import Experiment
@@ -149,7 +149,7 @@ def main() -> None:
     }
     print("\n".join(lines(figures)))
     if arguments.results:
-        write_json(arguments.results, figures)
+        write_text(arguments.results, results_text(figures))
     if arguments.write_docs:
         pages.write_block(arguments.write_docs, "teachers-students", lines(figures))
     if aside:
@@ -272,6 +272,15 @@ def flat_rows(runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row a run and scenario: what a table of one's own is made from."""
     kept = ("row", "network", "role", "recipe", "steps", "protocol", "fold", "seed", "held_out")
     return [{name: run[name] for name in kept} | scenario for run in runs for scenario in run["scenarios"]]
+
+
+def results_text(figures: dict[str, Any]) -> str:
+    """The figures as JSON with a line for each row and run: there are tens of thousands of answers in them."""
+    parts = []
+    for name, value in figures.items():
+        each = ",\n".join(json.dumps(one) for one in value) if isinstance(value, list) else ""
+        parts.append(f"{json.dumps(name)}: " + (f"[\n{each}\n]" if each else json.dumps(value)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _accuracy(predictions: Sequence[Prediction]) -> float:

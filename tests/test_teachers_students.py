@@ -114,6 +114,13 @@ def test_a_scenario_is_held_out_with_its_subjects(small_simulation: Path) -> Non
     assert table.experiment_of(job, Path("runs"), COMMON, ("protocol.folds=3",)).protocol.fold == 1
 
 
+def test_results_are_the_figures_with_a_line_a_run() -> None:
+    figures = made_up(0.9, 0.5)
+    text = table.results_text(figures)
+    assert json.loads(text) == json.loads(json.dumps(figures))
+    assert len(text.splitlines()) < 2 * len(figures) + len(figures["runs"])
+
+
 def test_a_row_of_others_is_made_of_their_runs_of_the_same_seed_and_split() -> None:
     (row,) = table.table_rows(["fusednet"])
     assert set(row.parts) <= {row.config for row in ROWS}
