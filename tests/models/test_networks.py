@@ -172,6 +172,7 @@ def test_streams_without_a_shape_are_refused(name: str, streams: tuple, shape: s
         ("hearnet", {"dropout": float("nan")}, "dropout is nan"),
         ("hearnet", {"drop": 0.1}, "a setting is not known .*'drop'"),
         ("beamnet", {"modality_dropout": 5.0}, r"modality_dropout is 5\.0, expected a number from 0 to 1"),
+        ("beamnet-true", {"modality_dropout": 0.1}, "a setting is not known .*'modality_dropout'"),
         ("beamnet-heard", {"width": 12}, "width is 12, expected a multiple of 8 above 0"),
         ("beamnet-heard", {"width": 0}, "width is 0"),
         ("acousticnet", {"width": -1}, "acousticnet: a network with the settings .* is not possible"),

@@ -318,7 +318,7 @@ def _fit(
     here = processes_of_node(share.processes)
     if not torch.cuda.is_available():
         keep_freed_memory()
-    keeper = _Keeper(folder, validation if in_noise or isinstance(learner.network, FusedNet) else None)
+    once_more = in_noise or isinstance(learner.network, FusedNet)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -333,7 +333,7 @@ def _fit(
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=title is not None,
-            callbacks=[keeper, *([_Bar(title)] if title else [])],
+            callbacks=[_Keeper(folder, validation if once_more else None), *([_Bar(title)] if title else [])],
             num_sanity_val_steps=0,
             plugins=[SafetensorsCheckpointIO()],
             default_root_dir=folder,

@@ -11,7 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool1d, one_hot, relu
 
 from acoustill.models.beam_features import BeamEnergies
 from acoustill.models.motionnet import MotionMaps
-from acoustill.models.network import FrameNetwork, Standardise, Views
+from acoustill.models.network import FrameNetwork, Standardise, Views, check_settings
 from acoustill.models.specification import ReceptiveField, Specification
 from acoustill.models.spectrogram import decibels
 from acoustill.models.trunks import Masking, OverTime, SpectrogramTrunk
@@ -144,23 +144,15 @@ class _SteeredNetwork(SteeringNetwork):
         bands: mel bands.
         width: features of a frame.
         dropout: before the classes.
-        further: settings of the network itself.
     """
 
-    def __init__(
-        self,
-        specification: Specification,
-        bands: int = 40,
-        width: int = 128,
-        dropout: float = 0.3,
-        **further: float,
-    ) -> None:
+    def __init__(self, specification: Specification, bands: int = 40, width: int = 128, dropout: float = 0.3) -> None:
         whole = ReceptiveField(before_s=None, after_s=None)
         energies = BeamEnergies(specification, bands)
         features = {"beams": energies.to_json()}
         super().__init__(
             specification.model_copy(update={"features": features, "receptive_field": whole}),
-            {"bands": bands, "width": width, "dropout": dropout, **further},
+            {"bands": bands, "width": width, "dropout": dropout},
         )
         self.energies = energies
         self.sound = SteeredSound(bands, width)
@@ -222,7 +214,9 @@ class BeamNet(_SteeredNetwork):
         dropout: float = 0.3,
         modality_dropout: float = 0.3,
     ) -> None:
-        super().__init__(specification, bands, width, dropout, modality_dropout=modality_dropout)
+        super().__init__(specification, bands, width, dropout)
+        self.settings |= {"modality_dropout": modality_dropout}
+        check_settings(self.name, self.settings)
         self.modality_dropout = modality_dropout
         self.motion = MotionMaps()
         self.steering = Steering(self.energies.rows, self.energies.columns, bands, self.motion.channels)
