@@ -259,7 +259,7 @@ def test_what_a_fused_teacher_looks_at_is_said_by_stream() -> None:
 def test_each_part_of_the_fused_teacher_learns_for_itself() -> None:
     """A part that is sure already does not take the gradient from the others."""
     network = build("fusednet")
-    answers = network.training_logits(noise_views(network, 4))
+    answers = network.logits_of_parts(noise_views(network, 4))
     assert [tuple(one.shape) for one in answers] == [(4, 14)] * 3
     assert isinstance(network, FusedNet)
     answers[2].sum().backward()  # those of what is seen
@@ -300,7 +300,7 @@ def test_steering_that_lost_its_sight_is_that_without_video() -> None:
 @pytest.mark.parametrize("name", TEACHERS)
 def test_every_weight_of_a_teacher_learns(name: str) -> None:
     network = build(name, modality_dropout=0.0) if name == "beamnet" else build(name)
-    for logits in network.training_logits(noise_views(network, 4)):
+    for logits in network.logits_of_parts(noise_views(network, 4)):
         cross_entropy(logits, torch.arange(4)).backward(retain_graph=True)
     still = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.abs().sum()]
     assert not still

@@ -54,9 +54,10 @@ def fresh_network(experiment: Experiment, role: Role, archive: Archive, split: S
     _refuse_far_shifts(options, specification)
     torch.manual_seed(experiment.seed)
     given = options.pretrained
-    if isinstance(given, tuple) != (options.network == FusedNet.name and given is not None):
-        expected = "a list of runs" if options.network == FusedNet.name else "one file or folder"
-        raise bad_input(options.network, "pretrained", given if isinstance(given, str) else list(given or ()), expected)
+    of_parts = options.network == FusedNet.name
+    if given is not None and isinstance(given, tuple) != of_parts:
+        found = given if isinstance(given, str) else list(given)
+        raise bad_input(options.network, "pretrained", found, "a list of runs" if of_parts else "one file or folder")
     if isinstance(given, tuple):
         parts = load_parts(given, archive, split, experiment.noise)
         fused = fuse(specification, options.settings, given, parts)  # the parts have their input statistics

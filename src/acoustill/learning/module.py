@@ -91,7 +91,7 @@ class Learner(lightning.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The loss of one step. All that is random in it depends on seed and step alone: resuming is exact."""
         torch.manual_seed(self.seed * 1_000_003 + self.global_step)
-        answers = self.network.training_logits(batch["views"])
+        answers = self.network.logits_of_parts(batch["views"])
         loss = torch.stack([self._loss(logits.float(), batch) for logits in answers]).mean()
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(batch["label"]))
         return loss
@@ -134,21 +134,15 @@ class Learner(lightning.LightningModule):
         for batch in batches:
             views = {stream: view.to(self.device) for stream, view in batch["views"].items()}
             with self.trainer.precision_plugin.val_step_context():
-                answers.append((self._part_answers(views), batch["label"].cpu()))
+                parts = [logits.float().cpu() for logits in self.judged.logits_of_parts(views)]
+            answers.append((torch.stack(parts, dim=1), batch["label"].cpu()))
         self.judged.train(training)
-        parts, labels = (torch.cat(part) for part in zip(*answers, strict=True))
+        of_parts, labels = (torch.cat(some) for some in zip(*answers, strict=True))
         if not isinstance(self.judged, FusedNet):
-            return parts[:, 0], labels
-        weights = torch.from_numpy(fit_weights(parts.numpy(), labels.numpy())).float()
+            return of_parts[:, 0], labels
+        weights = torch.from_numpy(fit_weights(of_parts.numpy(), labels.numpy())).float()
         self.judged.weights.copy_(weights)
-        return torch.einsum("npc,p->nc", parts, weights), labels
-
-    def _part_answers(self, views: dict[str, Tensor]) -> Tensor:
-        """Logits of each part of the network, (B, parts, classes); of one if it has none."""
-        if not isinstance(self.judged, FusedNet):
-            return self.judged(views).float().cpu()[:, None]
-        answers = self.judged.part_logits(views)
-        return torch.stack([answers[part].mean(dim=1).float().cpu() for part in self.judged.parts], dim=1)
+        return torch.einsum("npc,p->nc", of_parts, weights), labels
 
     def _augment(self, views: dict[str, Tensor], noise: dict[str, Tensor] | None, labels: Tensor) -> dict[str, Tensor]:
         """Labelled and unlabelled clips get draws of their own: those of a control's labelled clips are equal."""

@@ -97,7 +97,7 @@ class FusedNet(SteeringNetwork):
         weights = dict(zip(self.parts, self.weights, strict=True))
         return torch.stack([weights[name] * logits.float() for name, logits in answers.items()]).sum(dim=0)
 
-    def training_logits(self, views: Views) -> tuple[Tensor, ...]:
+    def logits_of_parts(self, views: Views) -> tuple[Tensor, ...]:
         """Those of each part, averaged over the frames."""
         return tuple(logits.mean(dim=1) for logits in self.part_logits(views).values())
 

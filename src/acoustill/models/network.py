@@ -85,8 +85,8 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
-    def training_logits(self, views: Views) -> tuple[Tensor, ...]:
-        """Answers that are each held against labels and teachers while the network learns: its own, but for parts.
+    def logits_of_parts(self, views: Views) -> tuple[Tensor, ...]:
+        """Logits of each part that learns for itself; a network without parts is one.
 
         Shapes:
             views: as `forward`.
