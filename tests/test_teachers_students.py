@@ -203,6 +203,16 @@ def test_p_values_are_those_of_the_whole_family() -> None:
     assert all(line.endswith(f"p = {2 * 2 / 2**10:.4f}") for line in found)
 
 
+def test_differences_are_printed_without_the_seed_that_was_tried_on_too() -> None:
+    """Both seeds test the same recordings; one has a difference of 0.5, the other has none."""
+    tried, untried = made_up(0.75, 0.25), made_up(0.25, 0.25)
+    figures = tried | {"runs": tried["runs"] + [one | {"seed": 1} for one in untried["runs"]]}
+    (line,) = [line for line in table.lines(figures) if "unseen: fusednet - hearnet" in line]
+    assert "+0.250 [" in line
+    assert "without seed 0 +0.000" in line
+    assert not any("without seed 0" in line for line in table.lines(tried))
+
+
 def test_where_it_listens_is_of_unseen_scenarios_alone() -> None:
     runs = made_up(0.75, 0.5)
     for one in runs["runs"]:
