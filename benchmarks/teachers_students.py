@@ -385,14 +385,14 @@ def _asked(judged: dict[str, dict[str, Side]], untried: dict[str, dict[str, Side
             if other is None or one not in judged or other not in judged:
                 continue
             if units := _differences(judged[one][side], judged[other][side]):
-                alone = _differences(untried[one][side], untried[other][side])
-                found.append((side, one, other, least, alone, paired_difference(units)))
+                rest = _differences(untried[one][side], untried[other][side])
+                found.append((side, one, other, least, rest, paired_difference(units)))
     adjusted = holm([difference.p for *_, difference in found])
     return [
         f"{_verdict(difference.estimate.value, difference.estimate.low, least):9s}{side}: {one} - {other} "
         f"{difference.estimate.value:+.3f} [{difference.estimate.low:+.3f}, {difference.estimate.high:+.3f}], "
-        f"asked {least:+.2f}, {_without(alone)}p = {p:.4f}"
-        for (side, one, other, least, alone, difference), p in zip(found, adjusted, strict=True)
+        f"asked {least:+.2f}, {_without(rest)}p = {p:.4f}"
+        for (side, one, other, least, rest, difference), p in zip(found, adjusted, strict=True)
     ]
 
 
