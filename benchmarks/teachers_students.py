@@ -15,8 +15,8 @@ goes on where it was interrupted, seed by seed. --only takes some rows, and --fi
 there. Answers to every recording go to --results.
 
 What is asked at the end: fusednet and beamnet against the student that the test itself finds best, fusednet against its
-best part, what beams are worth (beamnet-heard against micnet: the same layers, and neither sees), and CompactNet
-against HearNet.
+best part, what beams are worth (beamnet-heard against micnet: the same layers, and neither sees), what it is worth to
+learn where to listen (beamnet against beamnet-loudest), and CompactNet against HearNet.
 """
 
 from __future__ import annotations
@@ -380,6 +380,7 @@ def _asked(judged: dict[str, dict[str, Side]], untried: dict[str, dict[str, Side
         student, part = _best(students, judged, side), _best(parts_of("fusednet"), judged, side)
         pairs = [("fusednet", student, points), ("beamnet", student, points)]
         pairs += [("fusednet", part, 0.0), ("beamnet-heard", "micnet-augmented", 0.0)]
+        pairs += [("beamnet", "beamnet-loudest", 0.0)]
         pairs += [(f"compactnet-{recipe}", f"hearnet-{recipe}", 0.0) for recipe in RECIPES]
         for one, other, least in pairs:
             if other is None or one not in judged or other not in judged:

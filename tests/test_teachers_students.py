@@ -203,6 +203,16 @@ def test_p_values_are_those_of_the_whole_family() -> None:
     assert all(line.endswith(f"p = {2 * 2 / 2**10:.4f}") for line in found)
 
 
+def test_learnt_steering_is_asked_to_beat_the_loudest_direction() -> None:
+    figures = made_up(0.75, 0.5)
+    for one in figures["runs"]:
+        one["row"] = {"fusednet": "beamnet", "hearnet-augmented": "beamnet-loudest"}[one["row"]]
+    asked = [line.partition(" [")[0] for line in table.lines(figures) if " asked " in line]
+    assert [line.split() for line in asked] == [
+        ["surely", f"{side}:", "beamnet", "-", "beamnet-loudest", "+0.250"] for side in ("unseen", "within")
+    ]
+
+
 def test_differences_are_printed_without_the_seed_that_was_tried_on_too() -> None:
     """Both seeds test the same recordings; one has a difference of 0.5, the other has none."""
     tried, untried = made_up(0.75, 0.25), made_up(0.25, 0.25)
