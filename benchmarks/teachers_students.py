@@ -12,7 +12,8 @@ subjects). Five seeds so test each recording once within, once unseen and twice 
 from labels as they are, and with noise and reverberation; teachers of beams get noise and reverberation, too, those of
 images and video do not. fusednet is made of other rows' networks, which have to be there or among what is trained. It
 goes on where it was interrupted, seed by seed. --only takes some rows, and --finished trains nothing and prints what is
-there. Answers to every recording go to --results.
+there. Answers to every recording go to --results; with --known, runs that such a file holds are taken from it and not
+trained again, so that several machines can share the work.
 
 What is asked at the end: fusednet and beamnet against the student that the test itself finds best, fusednet against its
 best part, what beams are worth (beamnet-heard against micnet: the same layers, and neither sees), what it is worth to
@@ -25,9 +26,8 @@ import argparse
 import functools
 import json
 import os
-import platform
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -41,6 +41,7 @@ if __name__ == "__main__":  # before numpy: the pools of threads are made when i
 import numpy as np
 import torch
 from benchmarks import pages
+from benchmarks.imaging import machine
 
 from acoustill.archive import Archive
 from acoustill.evaluation.ensembles import recording_predictions
@@ -103,7 +104,12 @@ class Job:
 
     def folder_of(self, config: str) -> str:
         """Name of another row's run with the same seed and split."""
-        return f"{config}-seed{self.seed}-{'all' if self.held_out is None else f'without-{self.held_out}'}"
+        return run_name(config, self.seed, self.held_out)
+
+
+def run_name(config: str, seed: int, held_out: str | None) -> str:
+    """Name of a run: of its folder, and of its place in the table."""
+    return f"{config}-seed{seed}-{'all' if held_out is None else f'without-{held_out}'}"
 
 
 def main() -> None:
@@ -114,6 +120,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--only", nargs="*", metavar="ROW", help="names of files in configs/teachers-students")
     parser.add_argument("--finished", action="store_true", help="train nothing; judge and print what is there")
+    parser.add_argument("--known", type=Path, metavar="RESULTS", help="what --results wrote before; see above")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, each on one core")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the configurations")
     parser.add_argument("--results", type=Path, help="where the figures go, as JSON")
@@ -121,32 +128,39 @@ def main() -> None:
     arguments = parser.parse_args()
     archive = Archive(arguments.archive)
     rows = table_rows(arguments.only)
-    jobs = planned(rows, arguments.seeds, archive)
-    if arguments.finished:
-        jobs = [job for job in jobs if is_finished(arguments.out / job.folder)]
+    plan = planned(rows, arguments.seeds, archive)
+    known, again = known_runs(arguments.known, archive) if arguments.known else ({}, {})
+    jobs = [
+        job
+        for job in plan
+        if is_finished(arguments.out / job.folder) or not (arguments.finished or job.folder in known)
+    ]
     do = functools.partial(
         trained_run,
         out=arguments.out,
         common=(f"archive={json.dumps(str(arguments.archive))}", f"noise={json.dumps(str(arguments.noise))}"),
         overrides=tuple(arguments.set),
     )
-    runs, aside = [], []
+    own, aside = {}, []
     with progress_bar("training", len(jobs)) as advance:
         # at a time, what does not wait for each other
         for _, together in groupby(jobs, key=lambda job: (job.seed, bool(job.row.parts))):
             some = list(together)
             done, missing = collect_jobs(do, some, [job.folder for job in some], arguments.jobs, advance)
-            runs += [done[i] for i in sorted(done)]
+            own |= {some[i].folder: done[i] for i in done}
             aside += missing
     for one in aside:
         print(f"{one.name}: {one.why}")
+    made = {"machine": machine(), "archive": archive.id, "noise": Archive(arguments.noise).id}
+    own = {name: made | run for name, run in own.items()}
+    again |= {name: own[name] for name in own if name in known and own[name]["weights"] != known[name]["weights"]}
+    runs = [run for job in plan if (run := (own | known).get(job.folder))]
     figures = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__.split('+')[0]}",
-        "archive": {"id": archive.id, "recordings": len(archive), "classes": list(archive.classes)},
-        "noise": Archive(arguments.noise).id,
+        "archive": {"recordings": len(archive), "classes": list(archive.classes)},
         "missing": [one.name for one in aside],
         "rows": flat_rows(runs),
         "runs": runs,
+        "again": list(again.values()),
     }
     print("\n".join(lines(figures)))
     if arguments.results:
@@ -170,6 +184,29 @@ def table_rows(only: Sequence[str] | None = None) -> list[Row]:
         else:
             found.append(Row(name, "teacher", "augmented", parts_of(name)))
     return found
+
+
+def known_runs(results: Path, archive: Archive) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Runs of an earlier --results, and those that were made again, by name.
+
+    Archives of one plan, simulated by processors that round differently, have different ids: it is the recordings that
+    have to be the same.
+    """
+    figures = read_json(results)
+    for run in (*figures["runs"], *figures["again"]):
+        for recording, label, _, scenario, subject, *_ in run["answers"]:
+            one = archive.entries.get(recording)
+            if one is None or (label, scenario, subject) != (one.label, one.scenario, one.subject):
+                sys.exit(
+                    f"--known {results}: {recording} ({label}, {scenario}, {subject}) is not in {archive.path}; "
+                    "give the archive that it was made with"
+                )
+    return by_name(figures["runs"]), by_name(figures["again"])
+
+
+def by_name(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Runs by what they are of."""
+    return {run_name(run["row"], run["seed"], run["held_out"]): run for run in runs}
 
 
 def parts_of(config: str) -> tuple[str, ...]:
@@ -314,9 +351,9 @@ def lines(figures: dict[str, Any]) -> list[str]:
     untried = {row: sides(run for run in runs if run["seed"] != TRIED_ON) for row, runs in by_row.items()}
     scenarios = sorted({scenario for side in judged.values() for _, _, scenario in side["unseen"]})
     found = [
-        f"{figures['machine']}; {figures['archive']['recordings']} recordings, "
-        f"{len(figures['archive']['classes'])} classes, {len(figures['runs'])} runs, "
-        f"{len(figures['missing'])} failed",
+        f"{figures['archive']['recordings']} recordings, {len(figures['archive']['classes'])} classes, "
+        f"{len(figures['runs'])} runs, {len(figures['missing'])} failed",
+        *_machines(figures),
         f"{'':20s}{'param':>7s}{'MAC/clip':>9s}{'steps':>6s}{'seeds':>6s}  "
         + "".join(f"{side:22s}" for side in SIDES)
         + "".join(f"{scenario:>9s}" for scenario in scenarios),
@@ -324,6 +361,26 @@ def lines(figures: dict[str, Any]) -> list[str]:
     for row in sorted(by_row, key=lambda row: (by_row[row][0]["role"] == "student", row)):
         found.append(_table_line(row, by_row[row], judged[row], scenarios))
     return found + _localisation(by_row) + _asked(judged, untried)
+
+
+def _machines(figures: dict[str, Any]) -> list[str]:
+    """Where the runs were made, and how far runs agree that were made twice."""
+    counts = Counter((run["machine"], run["archive"]) for run in figures["runs"])
+    found = [f"{n} runs: {machine}, archive {archive[:8]}" for (machine, archive), n in counts.items()]
+    if figures["again"]:
+        first = by_name(figures["runs"])
+        pairs = [
+            pair
+            for name, again in by_name(figures["again"]).items()
+            for pair in zip(first[name]["answers"], again["answers"], strict=True)
+        ]
+        alike = np.mean([one[2] == other[2] for one, other in pairs])
+        right = [np.mean([float(pair[i][-1]) for pair in pairs]) for i in (0, 1)]
+        found.append(
+            f"{len(figures['again'])} runs made twice answer {alike:.1%} of the recordings alike; "
+            f"right in {right[0]:.3f} and {right[1]:.3f} of the clips"
+        )
+    return found
 
 
 def _table_line(row: str, runs: list[dict[str, Any]], judged: dict[str, Side], scenarios: Sequence[str]) -> str:

@@ -36,8 +36,8 @@ def answers(right: dict[str, float], seen: bool = True) -> list[list[Any]]:
 def run(row: str, held_out: str | None, seed: int, given: list[list[Any]], **more: Any) -> dict[str, Any]:
     student = row.rpartition("-")[2] in table.RECIPES
     cost = {"parameters": 450_000, "multiply_adds": 20_000_000, "steps": 400}
-    role = "student" if student else "teacher"
-    return {"row": row, "role": role, "held_out": held_out, "seed": seed, "answers": given, **cost, **more}
+    made = {"machine": "a machine", "archive": "0123456789", "role": "student" if student else "teacher"}
+    return {"row": row, "held_out": held_out, "seed": seed, "answers": given, **made, **cost, **more}
 
 
 def made_up(teacher: float, student: float, **more: Any) -> dict[str, Any]:
@@ -47,8 +47,8 @@ def made_up(teacher: float, student: float, **more: Any) -> dict[str, Any]:
         for held_out in (None, "office"):
             given = answers({f"office-s{i}-{n}": right for i in range(10) for n in range(3)}, held_out is None)
             runs.append(run(row, held_out, 0, given, **more))
-    archive = {"id": "0", "recordings": 30, "classes": ["x", "y"]}
-    return {"machine": "a machine", "archive": archive, "noise": "0", "missing": [], "runs": runs}
+    archive = {"recordings": 30, "classes": ["x", "y"]}
+    return {"archive": archive, "missing": [], "runs": runs, "again": []}
 
 
 # rows and trainings -------------------------------------------------------------------------------------------
@@ -161,13 +161,49 @@ def test_answers_are_sorted_by_what_was_known() -> None:
 
 def test_the_table_has_a_line_a_row_teachers_first() -> None:
     found = table.lines(made_up(0.75, 0.5))
-    assert found[0] == "a machine; 30 recordings, 2 classes, 4 runs, 0 failed"
-    teacher, student = found[2:4]
+    assert found[:2] == ["30 recordings, 2 classes, 4 runs, 0 failed", "4 runs: a machine, archive 01234567"]
+    teacher, student = found[3:5]
     assert teacher.split()[:5] == ["fusednet", "0.45M", "20M", "400", "1"]
     assert student.startswith("hearnet-augmented")
     assert teacher.count("0.750") == 3  # within, unseen, and the scenario
     assert teacher.split()[-1] == "0.750"
     assert student.split()[-1] == "0.500"
+
+
+def test_runs_of_several_machines_are_counted_by_machine_and_archive() -> None:
+    figures = made_up(0.75, 0.5)
+    figures["runs"][0] |= {"machine": "another", "archive": "9876543210"}
+    found = table.lines(figures)
+    assert found[1:3] == ["1 runs: another, archive 98765432", "3 runs: a machine, archive 01234567"]
+
+
+def test_runs_that_were_made_twice_count_once_and_are_compared() -> None:
+    """Ten subjects with three recordings each: of one run, the answers to one subject are others the second time."""
+    figures = made_up(0.75, 0.5)
+    again = json.loads(json.dumps(figures["runs"][0]))
+    for answer in again["answers"][:3]:
+        answer[2], answer[-1] = "y", 0.0
+    found = table.lines(figures | {"again": [again]})
+    told = "1 runs made twice answer 90.0% of the recordings alike; right in 0.750 and 0.675 of the clips"
+    assert [line for line in found if line not in table.lines(figures)] == [told]
+
+
+def test_known_runs_are_those_of_the_same_recordings(small_simulation: Path, tmp_path: Path) -> None:
+    archive = Archive(small_simulation)
+    given = [
+        [name, one.label, "x", one.scenario, one.subject, True, 0.5] for name, one in sorted(archive.entries.items())
+    ]
+    figures = {"runs": [run("hearnet-plain", "office", 1, given)], "again": [run("avnet", None, 0, given)]}
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps(figures))
+    known, again = table.known_runs(results, archive)
+    assert known == {"hearnet-plain-seed1-without-office": figures["runs"][0]}
+    assert again == {"avnet-seed0-all": figures["again"][0]}
+    assert set(known) == {table.Job(table.Row("hearnet-plain", "student", "plain"), 1, "office").folder}
+    figures["again"][0]["answers"][0][1] = "something else"
+    results.write_text(json.dumps(figures))
+    with pytest.raises(SystemExit, match=r"something else.*give the archive that it was made with"):
+        table.known_runs(results, archive)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +280,7 @@ def test_a_table_of_one_row_is_printed() -> None:
     figures["runs"] = figures["runs"][-1:]
     figures["missing"] = ["fusednet-seed0-all"]
     found = table.lines(figures)
-    assert len(found) == 3
+    assert len(found) == 4
     assert found[0].endswith("1 runs, 1 failed")
 
 
