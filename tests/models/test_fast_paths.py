@@ -16,6 +16,7 @@ from acoustill.models.causal import CausalConv2d
 from acoustill.models.dropout import Dropout
 from acoustill.models.mel_spectrogram import LogMel
 from acoustill.models.over_time import ConvolutionOverTime, NormOverTime
+from acoustill.models.small_maps import SmallMapConv2d
 from acoustill.models.spectrogram import LogSpectrogram
 from acoustill.models.store import network_class
 
@@ -124,6 +125,31 @@ def test_convolutions_over_time_are_torchs(channels: int, kernel: int, stride: i
     (found.square().sum() - expected.square().sum()).backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad.abs().max() < 1e-9
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2)])
+@pytest.mark.parametrize(("height", "width"), [(2, 3), (3, 2), (1, 1)])
+def test_convolutions_of_small_maps_are_torchs(
+    kernel: int, stride: int, height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = SmallMapConv2d(5, 7, kernel, stride, kernel // 2).double()
+    given = torch.randn(4, 5, height, width, dtype=torch.float64).requires_grad_()
+    expected = nn.functional.conv2d(given, layer.weight, None, stride, kernel // 2)
+    monkeypatch.delattr(nn.Conv2d, "forward")
+    found = layer(given)
+    assert found.shape == expected.shape
+    assert torch.allclose(found, expected, atol=1e-12)
+    weights = torch.linspace(-1, 1, found.numel(), dtype=torch.float64).view_as(found)
+    gradients = [torch.autograd.grad((maps * weights).sum(), (given, layer.weight)) for maps in (found, expected)]
+    for one, other in zip(*gradients, strict=True):
+        assert torch.allclose(one, other, atol=1e-12)
+
+
+def test_answers_about_small_maps_are_given_by_convolutions() -> None:
+    """What is exported and streamed is the standard layer."""
+    layer = SmallMapConv2d(5, 7, 3, 1, 1).eval()
+    given = torch.randn(4, 5, 2, 3)
+    assert torch.equal(layer(given), nn.Conv2d.forward(layer, given))
 
 
 def test_norms_over_time_are_torchs() -> None:

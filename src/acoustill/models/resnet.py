@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
 
 from acoustill.errors import bad_input
+from acoustill.models.small_maps import SmallMapConv2d
 
 UNITS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
 WIDTHS = (64, 128, 256, 512)
@@ -29,9 +30,9 @@ class BasicUnit(nn.Module):
 
     def __init__(self, entering: int, width: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(entering, width, 3, stride, padding=1, bias=False)
+        self.conv1 = SmallMapConv2d(entering, width, 3, stride, padding=1)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.conv2 = SmallMapConv2d(width, width, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = _projection(entering, width, stride)
 
@@ -55,11 +56,11 @@ class BottleneckUnit(nn.Module):
 
     def __init__(self, entering: int, width: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(entering, width, 1, bias=False)
+        self.conv1 = SmallMapConv2d(entering, width, 1)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.conv2 = SmallMapConv2d(width, width, 3, stride, padding=1)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.conv3 = SmallMapConv2d(width, 4 * width, 1)
         self.bn3 = nn.BatchNorm2d(4 * width)
         self.downsample = _projection(entering, 4 * width, stride)
 
@@ -129,7 +130,7 @@ class ResNet(nn.Module):
 def _projection(entering: int, leaving: int, stride: int) -> nn.Sequential | None:
     if entering == leaving and stride == 1:
         return None
-    return nn.Sequential(nn.Conv2d(entering, leaving, 1, stride, bias=False), nn.BatchNorm2d(leaving))
+    return nn.Sequential(SmallMapConv2d(entering, leaving, 1, stride), nn.BatchNorm2d(leaving))
 
 
 def _leave_out_classifier(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
