@@ -8,7 +8,7 @@ import math
 import multiprocessing
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ ROWS = {  # files of configs/teachers-students
 }
 CLASSES = tuple(f"class {i}" for i in range(14))
 UNTIMED = 2  # steps that fill caches and the optimiser's averages
+READ, BESIDE = "read", "beside"  # forms that read an archive, in the process that learns or in one beside it
 
 
 class Worker:
@@ -59,12 +60,12 @@ class Worker:
     def __init__(self, task: Task, form: str, arguments: argparse.Namespace) -> None:
         processes = multiprocessing.get_context("fork")  # what is imported already is not imported again
         self.connection, other = processes.Pipe()
-        self.process = processes.Process(target=work, args=(other, task, form, arguments), daemon=True)
+        self.process = processes.Process(target=work, args=(other, task, form, arguments), daemon=form != BESIDE)
         self.process.start()
         other.close()
 
     def step(self) -> dict[str, float]:
-        """CPU seconds of the next step and of its parts."""
+        """Seconds of the next step and of its parts, of the CPU except where clips are read beside."""
         self.connection.send(True)
         return self.connection.recv()
 
@@ -146,10 +147,14 @@ def our_training(connection: Connection, task: Task, form: str, arguments: argpa
     """As `acoustill.learning.training` trains, with nothing to validate."""
     keep_freed_memory()
     steps = UNTIMED + arguments.steps
-    network, batches = from_archive(task, arguments) if form == "read" else (task.network(), [task.batch()] * steps)
+    reads = form in (READ, BESIDE)
+    network, batches = (
+        from_archive(task, arguments, int(form == BESIDE)) if reads else (task.network(), [task.batch()] * steps)
+    )
+    clock = time.perf_counter if form == BESIDE else time.process_time
     learner = TimedLearner(network, task.options.training, task.options.augmentation, None, 0)
-    timed = TimedBatches(batches)
-    bf16 = cpu_multiplies_bf16() if form == "read" else form == "bf16"
+    timed = TimedBatches(batches, clock)
+    bf16 = cpu_multiplies_bf16() if reads else form == "bf16"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.simplefilter("ignore")
     trainer = lightning.Trainer(
@@ -159,13 +164,13 @@ def our_training(connection: Connection, task: Task, form: str, arguments: argpa
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,
-        callbacks=[Pace(connection, learner, timed)],
+        callbacks=[Pace(connection, learner, timed, clock)],
     )
     trainer.fit(learner, timed)
 
 
-def from_archive(task: Task, arguments: argparse.Namespace) -> tuple[Network, DataLoader]:
-    """The network as a training begins with it, and its loader, without workers."""
+def from_archive(task: Task, arguments: argparse.Namespace, workers: int) -> tuple[Network, DataLoader]:
+    """The network as a training begins with it, and its loader."""
     experiment = task.experiment.model_copy(update={"archive": str(arguments.archive)})
     archive = Archive(experiment.archive)
     split = split_archive(archive, experiment.protocol)
@@ -183,6 +188,7 @@ def from_archive(task: Task, arguments: argparse.Namespace) -> tuple[Network, Da
         other_microphones=task.role == "student",
         video_shape=network.specification.video_shape,
         noise=None if noise is None else noise.clips("train", frames_of(task.seconds, archive.rig.frame_rate)),
+        workers=workers,
     )
     for _ in loader:  # all recordings are opened once in a training, and read often
         pass
@@ -204,8 +210,8 @@ class TimedLearner(Learner):
 class TimedBatches:
     """Batches that know how long it took to read them."""
 
-    def __init__(self, batches: Sequence[dict[str, Any]] | DataLoader) -> None:
-        self.batches, self.reading = batches, 0.0
+    def __init__(self, batches: Sequence[dict[str, Any]] | DataLoader, clock: Callable[[], float]) -> None:
+        self.batches, self.clock, self.reading = batches, clock, 0.0
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -213,9 +219,9 @@ class TimedBatches:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         left = iter(self.batches)
         while True:
-            start = time.process_time()
+            start = self.clock()
             batch = next(left, None)
-            self.reading += time.process_time() - start
+            self.reading += self.clock() - start
             if batch is None:
                 return
             yield batch
@@ -224,18 +230,20 @@ class TimedBatches:
 class Pace(lightning.Callback):
     """Waits at the end of each step until it is asked for the next."""
 
-    def __init__(self, connection: Connection, learner: TimedLearner, batches: TimedBatches) -> None:
-        self.connection, self.learner, self.batches = connection, learner, batches
+    def __init__(
+        self, connection: Connection, learner: TimedLearner, batches: TimedBatches, clock: Callable[[], float]
+    ) -> None:
+        self.connection, self.learner, self.batches, self.clock = connection, learner, batches, clock
 
     def on_train_start(self, *_: Any) -> None:
         self._wait()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        step = time.process_time() - self.start
+        step = self.clock() - self.start
         self.connection.send({"step": step, "reading": self.batches.reading, "augmenting": self.learner.augmenting})
         self._wait()
 
     def _wait(self) -> None:
         self.connection.recv()
         self.batches.reading = self.learner.augmenting = 0.0
-        self.start = time.process_time()
+        self.start = self.clock()
