@@ -5,22 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests.small_simulations import small_experiment
 
 from acoustill.archive import Archive
 from acoustill.errors import AcoustillError
-from acoustill.evaluation.predictions import evaluate_run
+from acoustill.evaluation.ensembles import mean_predictions
+from acoustill.evaluation.predictions import evaluate_run, read_predictions
+from acoustill.files import file_hash
 from acoustill.learning.calibration import fit_temperature
 from acoustill.learning.fusing import load_parts
 from acoustill.learning.loading import regular_clip_loader
 from acoustill.learning.module import Learner
 from acoustill.learning.runs import Run
-from acoustill.learning.teachers import load_teacher
+from acoustill.learning.teachers import load_teacher, teacher_logits
 from acoustill.learning.training import train
 from acoustill.models import load_network
 from acoustill.models.fusednet import FusedNet
@@ -104,6 +108,82 @@ def test_a_fused_teacher_teaches_and_trained_parts_go_on_learning(small_simulati
     assert isinstance(on, FusedNet)
     before, after = load_network(parts[0]).state_dict(), on.networks[0].state_dict()
     assert not torch.equal(before["classify.1.weight"], after["classify.1.weight"])
+
+
+def without_video(archive: Path, folder: Path) -> Path:
+    """The same recordings, as a rig without a camera makes them."""
+    shutil.copytree(archive, folder, ignore=shutil.ignore_patterns("video.jpegs", "teachers"))
+    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    for line in lines:
+        sidecar = folder / "recordings" / line["id"] / "recording.json"
+        content = json.loads(sidecar.read_text())
+        del content["files"]["video"]
+        for entry in (line, content["entry"]):
+            entry["streams"].remove("video")
+        sidecar.write_text(json.dumps(content))
+        line["sidecar"] = file_hash(sidecar)
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_a_fused_teacher_teaches_where_there_is_no_camera(small_simulation: Path, tmp_path: Path) -> None:
+    """By the answers of the parts that need none, as if the others were not there."""
+    parts = [trained(small_simulation, name, tmp_path / name) for name in ("acousticnet", "motionnet")]
+    folder = fused(small_simulation, parts, tmp_path / "fused")
+    blind = Archive(without_video(small_simulation, tmp_path / "blind"))
+    split = Run(folder).split
+    teachers = {name: load_teacher(run, blind, split) for name, run in (("fused", folder), ("heard", parts[0]))}
+    recording = split.train[0]
+    answers = {name: teacher_logits(blind, [one], [recording])[recording] for name, one in teachers.items()}
+    network = teachers["fused"].network
+    assert isinstance(network, FusedNet)
+    alone = answers["heard"] * teachers["heard"].temperature
+    expected = float(network.weights[0]) * alone / teachers["fused"].temperature
+    assert np.allclose(answers["fused"], expected, rtol=1e-4, atol=1e-5)
+    seeing = load_teacher(parts[1], blind, split)
+    with pytest.raises(AcoustillError, match=r"streams is .*, expected also \['video'\]"):
+        teacher_logits(blind, [seeing], [recording])
+    experiment = small_experiment(blind.path, "student", "hearnet", 2)
+    train(experiment, "student", tmp_path / "student", [folder], quiet=True)
+    assert Run(tmp_path / "student").recipe == "distilled"
+
+
+def test_a_fused_teacher_is_judged_without_a_stream(
+    small_simulation: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    parts = [trained(small_simulation, name, tmp_path / name) for name in ("beamnet", "motionnet")]
+    folder = fused(small_simulation, parts, tmp_path / "fused")
+    whole, deaf = evaluate_run(folder), evaluate_run(folder, without=["beams"])
+    seen = evaluate_run(parts[1])
+    # the part that only sees, sharpened or softened by its weight: the same class is the most probable
+    assert [row.predicted for row in deaf] == [row.predicted for row in seen]
+    assert [row.probabilities for row in deaf] != [row.probabilities for row in whole]
+    assert read_predictions(folder) == whole
+    assert read_predictions(folder, ["beams"]) == deaf
+    ended = command("evaluate", folder, "--without", "beams", "--json")
+    assert ended.status == 0
+    assert json.loads(ended.out)["groups"][0]["name"] == "teacher fusednet, labels, without beams"
+    for run, streams in ((parts[1], ["video"]), (folder, ["video", "beams"]), (folder, ["audio"])):
+        with pytest.raises(AcoustillError, match="expected such as it can answer to"):
+            evaluate_run(run, without=streams)
+    with pytest.raises(AcoustillError, match=r"acoustill evaluate .* --without video"):
+        read_predictions(parts[0], ["video"])
+
+
+def test_runs_are_judged_together(small_simulation: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
+    runs = [trained(small_simulation, "beamnet", tmp_path / f"seed{seed}", seed) for seed in (0, 1)]
+    ended = command("evaluate", *runs, "--together", "--localise", "--json")
+    assert ended.status == 0
+    summary = json.loads(ended.out)
+    assert [group["name"] for group in summary["groups"]] == [
+        "teacher beamnet, labels",
+        "teacher beamnet, labels, 2 runs together",
+    ]
+    rows = mean_predictions([read_predictions(run) for run in runs], Run(runs[0]).classes)
+    assert summary["groups"][1]["all"]["value"] == pytest.approx(np.mean([row.right for row in rows]), abs=1e-4)
+    assert set(summary["localised"]) == {str(run) for run in runs}
+    told = command("evaluate", *runs, "--localise").out.splitlines()
+    assert told[-1].startswith(f"{runs[1]}: listens ")
 
 
 def test_what_does_not_fit_together_is_refused(small_simulation: Path, tmp_path: Path) -> None:

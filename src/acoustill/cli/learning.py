@@ -61,18 +61,37 @@ def distill(
 @app.command()
 def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="Run folders.", show_default=False)],
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Keep a stream from the networks, as if takes lacked it; may be given several times."),
+    ] = None,
+    together: Annotated[bool, typer.Option(help="Also judge the mean of all runs' answers: an ensemble.")] = False,
+    localise: Annotated[
+        bool, typer.Option(help="Also say how far beside the action they listen; of simulated recordings.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Answer every test clip of each run, and print accuracies with 95 % intervals."""
+    """Answer every test clip of each run, and print accuracies with 95 % intervals.
+
+    `--without video` tells what a teacher that can do without is worth where there is no camera; the answers are kept
+    beside those with all streams. Runs of several seeds, or of several networks, are an ensemble with `--together`.
+    """
+    from acoustill.evaluation.localisation import localise_run, localised_summary
     from acoustill.evaluation.predictions import evaluate_run
-    from acoustill.evaluation.summary import read_evaluated, summarise
+    from acoustill.evaluation.summary import evaluated_together, read_evaluated, summarise
     from acoustill.jobs import progress_bar
 
+    lacking = tuple(without or ())
     with progress_bar("evaluating", len(runs)) as advance:
         for run in runs:
-            evaluate_run(run)
+            evaluate_run(run, without=lacking)
             advance()
-    summary = summarise(read_evaluated(runs))
+    evaluated = read_evaluated(runs, lacking)
+    summary = summarise(evaluated)
+    if together:
+        summary["groups"] += summarise([evaluated_together(evaluated)])["groups"]
+    if localise:
+        summary["localised"] = {str(run): localised_summary(localise_run(run, lacking)) for run in runs}
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
         return
@@ -80,6 +99,11 @@ def evaluate(
         for part in ("all", "within", "unseen"):
             if group[part] is not None:
                 typer.echo(f"{group['name']:44s} {part:7s} {_estimate(group[part])}")
+    for run, place in summary.get("localised", {}).items():
+        typer.echo(
+            f"{run}: listens {place['error_deg']:.1f} degrees beside the action (median); "
+            f"within one direction of it in {100 * place['within']:.1f} % of the frames"
+        )
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +37,12 @@ class Localised:
     share: float
 
 
-def localise_run(folder: str | Path) -> list[Localised]:
+def localise_run(folder: str | Path, without: Sequence[str] = ()) -> list[Localised]:
     """Where the network of a finished run listens in the recordings of its test side.
 
     Args:
         folder: of the run.
+        without: streams that are kept from the network, see `evaluate_run`.
 
     Raises:
         AcoustillError: if the run is not finished, its network steers no beams, or a recording does not know where its
@@ -52,7 +54,7 @@ def localise_run(folder: str | Path) -> list[Localised]:
         raise bad_input(run.folder, "network", network.name, "one that steers beams")
     archive = run.open_archive()
     rig = archive.rig
-    streams = tuple({*network.streams, "direction"})
+    streams = tuple({*network.streams, "direction"} - set(without))
     apart = direction_spacing(network.specification, rig.camera)
     found = []
     clips: dict[str, list[Clip]] = {}
@@ -88,6 +90,15 @@ def localise_run(folder: str | Path) -> list[Localised]:
             )
         )
     return found
+
+
+def localised_summary(places: Sequence[Localised]) -> dict[str, float]:
+    """Median of the recordings' errors in degrees; the mean shares of frames within a direction, and of attention."""
+    return {
+        "error_deg": round(float(np.degrees(np.median([place.error_rad for place in places]))), 2),
+        "within": round(float(np.mean([place.within for place in places])), 4),
+        "share": round(float(np.mean([place.share for place in places])), 4),
+    }
 
 
 def compare_directions(attention: np.ndarray, direction: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from acoustill.errors import AcoustillError
+from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import first_problem, read_json_lines, write_json_lines
 from acoustill.learning.loading import regular_clip_loader
 from acoustill.learning.runs import Run, say_warnings
 from acoustill.models.store import load_network, read_temperature
 
-PREDICTIONS = "predictions.jsonl"
 BATCH = 16
 
 
@@ -50,7 +49,9 @@ class Prediction(BaseModel):
 
 
 @torch.no_grad()
-def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None) -> list[Prediction]:
+def evaluate_run(
+    folder: str | Path, advance: Callable[[], None] = lambda: None, without: Sequence[str] = ()
+) -> list[Prediction]:
     """Classifies every test clip of a finished run and writes `predictions.jsonl` into its folder.
 
     Teachers and students are asked about the same clips: those of the experiment's `clip_seconds`, side by
@@ -60,10 +61,12 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
     Args:
         folder: of the run.
         advance: called after each batch of clips.
+        without: streams that are kept from the network, as if a take lacked them; the file's name then says so. The
+            temperature stays the one that was fitted with all streams.
 
     Raises:
-        AcoustillError: if the run is not finished, its archive is gone or was changed, or its split does not keep
-            apart what it should.
+        AcoustillError: if the run is not finished, its archive is gone or was changed, its split does not keep
+            apart what it should, or its network cannot answer without a stream.
     """
     run = Run(folder)
     archive = run.open_archive()
@@ -71,10 +74,14 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
     network, temperature = load_network(run.folder), read_temperature(run.folder)
     say_warnings(run.folder, archive, run.split)
     specification = network.specification
+    streams = tuple(stream for stream in network.streams if stream not in without)
+    if not network.can_answer(streams) or not set(without) <= set(network.streams):
+        found, expected = f"{list(network.streams)} without {list(without)}", "such as it can answer to"
+        raise bad_input(f"{run.folder}: {network.name}", "streams", found, expected)
     batches = regular_clip_loader(
         archive,
         run.split.parts(archive, "test"),
-        network.streams,
+        streams,
         specification.clip_frames / specification.frame_rate,
         BATCH,
         apart_from=(*run.split.parts(archive, "train"), *run.split.parts(archive, "validation")),
@@ -101,19 +108,29 @@ def evaluate_run(folder: str | Path, advance: Callable[[], None] = lambda: None)
                 )
             )
         advance()
-    write_json_lines(run.folder / PREDICTIONS, [row.model_dump(mode="json") for row in rows])
+    write_json_lines(run.folder / predictions_name(without), [row.model_dump(mode="json") for row in rows])
     return rows
 
 
-def read_predictions(folder: str | Path) -> list[Prediction]:
+def predictions_name(without: Sequence[str] = ()) -> str:
+    """Name of the file of a run's predictions, with all streams or without some."""
+    return f"predictions{''.join(f'-without-{stream}' for stream in sorted(without))}.jsonl"
+
+
+def read_predictions(folder: str | Path, without: Sequence[str] = ()) -> list[Prediction]:
     """The predictions that `evaluate_run` left in a run folder.
+
+    Args:
+        folder: of the run.
+        without: see `evaluate_run`.
 
     Raises:
         AcoustillError: if there are none.
     """
-    path = Path(folder) / PREDICTIONS
+    path = Path(folder) / predictions_name(without)
     if not path.is_file():
-        raise AcoustillError(f"{folder}: not evaluated yet; run `acoustill evaluate {folder}` first")
+        options = "".join(f" --without {stream}" for stream in without)
+        raise AcoustillError(f"{folder}: not evaluated yet; run `acoustill evaluate {folder}{options}` first")
     try:
         return TypeAdapter(list[Prediction]).validate_python(read_json_lines(path))
     except ValidationError as error:

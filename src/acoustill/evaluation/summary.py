@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from acoustill.errors import AcoustillError, bad_input
-from acoustill.evaluation.ensembles import recording_predictions
+from acoustill.evaluation.ensembles import mean_predictions, recording_predictions
 from acoustill.evaluation.predictions import Prediction, read_predictions
 from acoustill.evaluation.statistics import Unit, accuracy_interval, holm, paired_difference
 from acoustill.files import json_hash, read_json_lines
@@ -27,10 +27,19 @@ PARTS: dict[str, Callable[[Prediction], bool]] = {
 
 @dataclass
 class Evaluated:
-    """A run and its predictions."""
+    """A run and its predictions.
+
+    Attributes:
+        run: finished.
+        predictions: of the test clips.
+        without: streams that the network was not given.
+        together: how many runs the predictions are the mean of.
+    """
 
     run: Run
     predictions: list[Prediction]
+    without: tuple[str, ...] = ()
+    together: int = 1
 
     @property
     def network(self) -> str:
@@ -41,7 +50,9 @@ class Evaluated:
     @property
     def name(self) -> str:
         """What the run is called in a report."""
-        return f"{self.run.role} {self.network}, {self.run.recipe}"
+        lacking = f", without {' and '.join(self.without)}" if self.without else ""
+        mean = f", {self.together} runs together" if self.together > 1 else ""
+        return f"{self.run.role} {self.network}, {self.run.recipe}{lacking}{mean}"
 
     @property
     def repetition(self) -> Key:
@@ -84,13 +95,17 @@ def group_runs(evaluated: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
     return groups
 
 
-def read_evaluated(folders: Sequence[str | Path]) -> list[Evaluated]:
+def read_evaluated(folders: Sequence[str | Path], without: Sequence[str] = ()) -> list[Evaluated]:
     """Runs that were evaluated, which must share one archive.
+
+    Args:
+        folders: of the runs.
+        without: see `evaluate_run`.
 
     Raises:
         AcoustillError: if there is none, one is not finished or not evaluated, or archives differ.
     """
-    evaluated = [Evaluated(Run(folder), read_predictions(folder)) for folder in folders]
+    evaluated = [Evaluated(Run(folder), read_predictions(folder, without), tuple(without)) for folder in folders]
     if not evaluated:
         raise AcoustillError("report: give at least one run folder")
     first = evaluated[0].run
@@ -98,6 +113,20 @@ def read_evaluated(folders: Sequence[str | Path]) -> list[Evaluated]:
         if other.run.archive_id != first.archive_id:
             raise bad_input(other.run.folder, "archive", "not that of " + str(first.folder), "runs of one archive")
     return evaluated
+
+
+def evaluated_together(evaluated: Sequence[Evaluated]) -> Evaluated:
+    """Several runs as one that answers with the mean of their calibrated probabilities.
+
+    Args:
+        evaluated: runs that answered the same clips, of the same classes.
+
+    Raises:
+        AcoustillError: if they did not.
+    """
+    first = evaluated[0]
+    rows = mean_predictions([one.predictions for one in evaluated], first.run.classes)
+    return Evaluated(first.run, rows, first.without, len(evaluated))
 
 
 def summarise(evaluated: Sequence[Evaluated]) -> dict[str, Any]:

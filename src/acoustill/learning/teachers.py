@@ -13,12 +13,13 @@ import torch
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, audible, read_clip
+from acoustill.archive.entry import Entry
 from acoustill.archive.recording import Recording, array_offset
 from acoustill.archive.splits import Place, Split, find_overlap, places_of
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, replacing
 from acoustill.learning.runs import Run
-from acoustill.models.network import FrameNetwork
+from acoustill.models.network import FrameNetwork, Network
 from acoustill.models.specification import Specification
 from acoustill.models.store import WEIGHTS, load_network, read_temperature
 from acoustill.rig.rig import Rig
@@ -67,7 +68,8 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
         found = spec.image
         raise bad_input(folder, "image specification", found, f"{image and image.to_json()}, that of {archive.path}")
     beams = archive.beams_specification
-    if "beams" in spec.streams and (beams is None or spec.beams != beams.to_json()):
+    blind = beams is None and network.can_answer([stream for stream in spec.streams if stream != "beams"])
+    if "beams" in spec.streams and not blind and (beams is None or spec.beams != beams.to_json()):
         found = spec.beams
         raise bad_input(folder, "beam specification", found, f"{beams and beams.to_json()}, that of {archive.path}")
     there = archive if run.archive_id == archive.id else run.open_archive()
@@ -145,6 +147,7 @@ def teacher_logits(
 ) -> dict[str, np.ndarray]:
     """Logits of every frame of some recordings, by every teacher, each divided by its temperature.
 
+    A teacher that can do without a stream answers to what a recording has.
     They depend on no augmentation, so they are kept, before that division, in the archive's folder `teachers/`, by the
     hash of the teacher's weights and that of the streams that it was given, and in which blocks (`blocks_of`).
 
@@ -158,10 +161,13 @@ def teacher_logits(
         Output: by recording, (teachers, frames, classes) float32.
 
     Raises:
-        AcoustillError: if a recording lacks a stream.
+        AcoustillError: if a recording lacks a stream that a teacher needs.
     """
     for teacher in teachers:
-        archive.with_streams(recordings, teacher.network.streams)
+        network = teacher.network
+        for recording in recordings:
+            if not network.can_answer(streams_for(network, archive.entries[recording])):
+                archive.with_streams([recording], sorted(network.needed) or network.streams)
     answers = {}
     for recording in recordings:
         logits = [_kept_logits(archive, teacher, recording) / teacher.temperature for teacher in teachers]
@@ -170,11 +176,16 @@ def teacher_logits(
     return answers
 
 
+def streams_for(network: Network, entry: Entry) -> tuple[str, ...]:
+    """What a network is given of a recording: of its streams those that are there."""
+    return tuple(stream for stream in network.streams if stream in (*entry.streams, "direction"))
+
+
 def _kept_logits(archive: Archive, teacher: TeacherRun, recording: str) -> np.ndarray:
-    opened = archive[recording]
+    opened, streams = archive[recording], streams_for(teacher.network, archive.entries[recording])
     files = opened.sidecar.files
-    stated = [files[stream].sha256 for stream in teacher.network.streams if stream in files]
-    if "direction" in teacher.network.streams:  # stands in the sidecar itself
+    stated = [files[stream].sha256 for stream in streams if stream in files]
+    if "direction" in streams:  # stands in the sidecar itself
         stated.append(file_hash(opened.folder / "recording.json"))
     given = json_hash([stated, blocks_of(teacher.network.specification, archive.entries[recording].frames)])
     path = archive.path / "teachers" / teacher.weights[:16] / f"{recording}-{given[:16]}.npy"
@@ -207,11 +218,12 @@ def _frame_logits(recording: Recording, network: FrameNetwork, rig: Rig) -> np.n
     """Logits of every frame of a recording, block by block."""
     frames, specification = recording.entry.frames, network.specification
     shape, samples = specification.video_shape, specification.samples_per_frame
-    heard = audible(recording, rig)[0] if "audio" in network.streams else 0
+    streams = streams_for(network, recording.entry)
+    heard = audible(recording, rig)[0] if "audio" in streams else 0
     parts = []
     for first, last, start, stop in blocks_of(specification, frames):
         clip = Clip(recording.entry.id, first, last - first)
-        views = read_clip(recording, clip, network.streams, samples, heard, shape, rig.camera)
+        views = read_clip(recording, clip, streams, samples, heard, shape, rig.camera)
         logits = network.frame_logits({stream: torch.from_numpy(view)[None] for stream, view in views.items()})[0]
         parts.append(logits[start - first : stop - first].numpy())
     return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)

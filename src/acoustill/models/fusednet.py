@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -89,7 +89,7 @@ class FusedNet(SteeringNetwork):
         """
         self.check(views)
         parts = zip(self.parts, self.networks, strict=True)
-        return {name: part.frame_logits(views) for name, part in parts if part.needed <= set(views)}
+        return {name: part.frame_logits(views) for name, part in parts if part.can_answer(views)}
 
     def frame_logits(self, views: Views) -> Tensor:
         """Sum of the parts' logits by their weights."""
@@ -108,6 +108,10 @@ class FusedNet(SteeringNetwork):
                 return part.attention(views)
         raise bad_input(self.name, "parts", list(self.parts), "one that steers beams among them")
 
+    def can_answer(self, streams: Collection[str]) -> bool:
+        """Whether these streams are enough for one of the parts."""
+        return any(part.can_answer(streams) for part in self.networks)
+
     def check(self, views: Views) -> None:
         """As `Network.check`; somebody must be able to answer.
 
@@ -115,7 +119,7 @@ class FusedNet(SteeringNetwork):
             AcoustillError: naming what was found and what was expected.
         """
         super().check(views)
-        if not any(part.needed <= set(views) for part in self.networks):
+        if not self.can_answer(views):
             raise bad_input(self.name, "input", sorted(views), "beams, video or both, as its parts need")
 
     def fit_normalisation(self, batches: Iterable[Views]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -102,6 +102,10 @@ class Network(nn.Module):
     def needed(self) -> set[str]:
         """The streams without which it cannot answer."""
         return set(self.streams) - set(self.optional)
+
+    def can_answer(self, streams: Collection[str]) -> bool:
+        """Whether these streams are enough for an answer."""
+        return self.needed <= set(streams)
 
     def check(self, views: Views) -> None:
         """Refuses a batch that breaks the specification.
