@@ -13,8 +13,10 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
+from tests.small_simulations import small_experiment
 
 from acoustill.archive import Archive
+from acoustill.archive.protocols import split_archive
 from acoustill.errors import AcoustillError
 from acoustill.evaluation import evaluate_run
 from acoustill.files import file_hash
@@ -25,6 +27,7 @@ from acoustill.learning.module import Learner
 from acoustill.learning.runs import Run
 from acoustill.learning.teachers import load_teacher, teacher_logits
 from acoustill.learning.training import train
+from acoustill.models.resnet import ResNet
 from acoustill.models.store import load_network, read_temperature
 
 
@@ -142,6 +145,24 @@ def test_pretrained_weights_are_the_start_and_their_hash_is_kept(
     (tmp_path / "run/run.json").unlink()
     with pytest.raises(AcoustillError, match="another configuration"):
         train(given, "student", tmp_path / "run", quiet=True)
+
+
+@pytest.mark.parametrize(("video_shape", "told"), [((24, 32), True), ((111, 148), True), ((112, 150), False)])
+def test_frames_far_smaller_than_the_pictures_of_the_weights_are_told(
+    small_simulation: Path, tmp_path: Path, video_shape: tuple[int, int], told: bool
+) -> None:
+    torch.save(ResNet(18).state_dict(), tmp_path / "resnet18.pth")
+    options = {"pretrained": str(tmp_path / "resnet18.pth"), "settings": {"depth": 18}, "video_shape": video_shape}
+    experiment = small_experiment(small_simulation, "teacher", "resnet50", 2, **options)
+    archive = Archive(small_simulation)
+    _, sentences = beginning_module.fresh_network(
+        experiment, "teacher", archive, split_archive(archive, experiment.protocol)
+    )
+    assert "120 tensors loaded" in sentences[0]
+    assert len(sentences) == 1 + told
+    if told:
+        assert "pictures of 224 x 224 pixels" in sentences[1]
+        assert "teacher.video_shape=[168, 224]" in sentences[1]  # of a camera of 160 x 120
 
 
 def test_missing_pretrained_weights_are_refused_before_the_folder_is_made(

@@ -65,6 +65,13 @@ def test_stream_refuses_what_it_cannot_hear() -> None:
         network.stream().push(torch.zeros(100))
     with pytest.raises(AcoustillError, match="not finite"):
         network.stream().push(torch.full((1, 100), math.nan))
+    with pytest.raises(AcoustillError, match=r"type of the audio is torch.int16, expected floating point, in pascal"):
+        network.stream().push(torch.zeros(1, 100, dtype=torch.int16))
+    stream = network.stream()
+    stream.push(torch.zeros(2, 100))
+    with pytest.raises(AcoustillError, match=r"shape of the audio is \(1, 100\), expected \(2, samples\)"):
+        stream.push(torch.zeros(1, 100))
+    assert stream.push(torch.zeros(2, 100)).shape == (2, 14)  # and goes on
     with pytest.raises(AcoustillError, match="evaluation mode"):
         network.train().stream()
 

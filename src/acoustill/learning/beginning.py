@@ -25,6 +25,7 @@ from acoustill.models.pretrained import initialise_from, pretrained_settings
 from acoustill.models.specification import Specification
 from acoustill.models.store import WEIGHTS, build_network, network_class
 
+PRETRAINED_SIZE = 224  # rows and columns of ImageNet's pictures
 NORMALISATION_CLIPS = 128  # of 454, means then moved by 6 % of a deviation at most, deviations by 3 %
 
 
@@ -64,7 +65,7 @@ def fresh_network(experiment: Experiment, role: Role, archive: Archive, split: S
         return fused, ["made of " + ", ".join(f"{name} of {run}" for name, run in zip(fused.parts, given, strict=True))]
     settings = pretrained_settings(options.network, options.settings, given)
     network = build_network(options.network, specification, settings)
-    sentences = [] if given is None else [initialise_from(network, given)]
+    sentences = [] if given is None else [initialise_from(network, given), *_small_pictures(network, archive)]
     clips = all_clips(archive, split.parts(archive, "train"), clip_frames)
     count = min(len(clips), NORMALISATION_CLIPS)
     chosen = [clips[i * len(clips) // count] for i in range(count)]
@@ -124,6 +125,21 @@ def _hash(path: Path) -> str:
         return file_hash(path)
     files = sorted(file for file in path.rglob("*") if file.is_file())
     return json_hash([[str(file.relative_to(path)), file_hash(file)] for file in files])
+
+
+def _small_pictures(network: Network, archive: Archive) -> list[str]:
+    """What to say if frames are far smaller than the pictures that weights were trained on."""
+    shape, camera = network.specification.video_shape, archive.rig.camera
+    if shape is None or camera is None:
+        return []
+    rows, columns = network.settings.get("size", (PRETRAINED_SIZE, PRETRAINED_SIZE))
+    if 2 * min(shape) >= min(rows, columns):
+        return []
+    whole = [max(1, round(columns * camera.height / camera.width)), columns]
+    return [
+        f"warning: its weights know pictures of {rows} x {columns} pixels, and frames are brought to {shape[0]} x "
+        f"{shape[1]} before it sees them; teacher.video_shape={whole} shows it more, and takes longer"
+    ]
 
 
 def _refuse_far_shifts(options: Teacher | Student, specification: Specification) -> None:

@@ -6,7 +6,7 @@ from acoustill.models.dualcamnet import DualCamNet
 from acoustill.models.hearnet import HearNet
 from acoustill.models.network import FrameNetwork, Network
 from acoustill.models.specification import Specification
-from acoustill.models.store import NETWORKS, build_network, load_network, save_network
+from acoustill.models.store import NETWORKS, build_network, load_network, read_temperature, save_network
 
 __all__ = [
     "NETWORKS",
@@ -20,5 +20,6 @@ __all__ = [
     "build_network",
     "cost_of",
     "load_network",
+    "read_temperature",
     "save_network",
 ]

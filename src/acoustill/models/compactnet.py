@@ -219,6 +219,7 @@ class Stream:
         self._frames = LogMelStream(network.log_mel)
         self._state: State = None
         self._total: Tensor | None = None
+        self._batch: int | None = None
 
     def push(self, audio: Tensor) -> Tensor:
         """Logits of all audio so far: those that the network gives for the whole of it.
@@ -240,12 +241,16 @@ class Stream:
             Output: (B, steps, classes).
 
         Raises:
-            AcoustillError: if this is no batch of finite samples.
+            AcoustillError: if this is no batch of finite samples in pascal, or not as many clips as before.
         """
-        if audio.ndim != 2:
-            raise bad_input(self.network.name, "shape of the audio", tuple(audio.shape), "(batch, samples)")
+        if audio.ndim != 2 or self._batch not in (None, len(audio)):
+            expected = f"({'batch' if self._batch is None else self._batch}, samples)"
+            raise bad_input(self.network.name, "shape of the audio", tuple(audio.shape), expected)
+        if not audio.is_floating_point():  # as a sound card gives it
+            raise bad_input(self.network.name, "type of the audio", audio.dtype, "floating point, in pascal")
         if not torch.isfinite(audio).all():
             raise bad_input(self.network.name, "audio", "not finite", "finite values")
+        self._batch = len(audio)
         logits, self._state = self.network.step(self._frames.push(audio), self._state)
         self.steps += logits.shape[1]
         return logits
