@@ -1,11 +1,13 @@
 """Networks written out the plain way: what their fast paths are compared with, in time and in value.
 
 Each function answers with the weights of a network of ours, in torch's own layers and default layout, one after the
-other as the architecture is told. Networks that are not here are written so themselves.
+other as the architecture is told. Networks that are not here are written so themselves, but for the parts that `plain`
+puts in place of theirs.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,7 @@ from acoustill.models.causal import CausalConv2d, Residual
 from acoustill.models.compactnet import FoldBands
 from acoustill.models.mel_spectrogram import LogMel
 from acoustill.models.network import Views
+from acoustill.models.small_maps import SmallMapConv2d
 from acoustill.models.soundnet import SoundNet
 from acoustill.models.spectrogram import FLOOR_PA2, LogSpectrogram
 
@@ -31,8 +34,9 @@ def plain(network: Network) -> Answer:
         if isinstance(network, kind):
             return lambda views: written(network, views)  # type: ignore[operator]
     for module in network.modules():
-        if isinstance(module, BeamEnergies):
-            module.forward = _energies_of(module)  # type: ignore[method-assign]
+        for kind, written in ((BeamEnergies, energies), (LogMel, log_mel), (SmallMapConv2d, nn.Conv2d.forward)):
+            if isinstance(module, kind):
+                module.forward = functools.partial(written, module)  # type: ignore[method-assign, arg-type]
     return network
 
 
@@ -86,12 +90,9 @@ def log_mel(made: LogMel, audio: Tensor) -> Tensor:
     return 10 * ((spectra.abs().square()) @ made.filters).clamp_min(FLOOR_PA2).log10()
 
 
-def _energies_of(module: BeamEnergies) -> Callable[[Tensor], Tensor]:
-    def energies(beams: Tensor) -> Tensor:
-        spectra = beams.float().flatten(5)
-        return ((spectra * spectra) @ module.filters).flatten(3, 4).flatten(1, 2)
-
-    return energies
+def energies(made: BeamEnergies, beams: Tensor) -> Tensor:
+    spectra = beams.float().flatten(5)
+    return ((spectra * spectra) @ made.filters).flatten(3, 4).flatten(1, 2)
 
 
 def _causal(block: nn.Module, maps: Tensor) -> Tensor:

@@ -168,7 +168,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
     found = [
         f"{figures['machine']}; instructions: {figures['instructions']}; auto is {figures['auto']}",
         f"products of matrices, GFLOP/s: {rates}",
-        f"{'one thread, CPU time':22s}{'clips/s, plain':>15s}{'float32':>9s}{'bf16':>8s}{'x plain, float32':>18s}"
+        f"{'one thread, CPU time':29s}{'clips/s, plain':>15s}{'float32':>9s}{'bf16':>8s}{'x plain, float32':>18s}"
         f"{'bf16':>6s}{'of limit, float32':>19s}{'bf16':>6s}{'varying':>9s}{'reading':>9s}{'waiting':>9s}",
     ]
     for name, row in figures["rows"].items():
@@ -176,7 +176,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
         told = f"{name}, {row['batch']} x {row['seconds_of_clip']:g} s"
         read = "".join(f"{row[share]:9.0%}" if share in row else f"{'-':>9s}" for share in SHARES)
         found.append(
-            f"{told:22s}{rate['plain']:15.1f}{rate['float32']:9.1f}{rate['bf16']:8.1f}{ratio['float32']:18.2f}"
+            f"{told:29s}{rate['plain']:15.1f}{rate['float32']:9.1f}{rate['bf16']:8.1f}{ratio['float32']:18.2f}"
             f"{ratio['bf16']:6.2f}{limit['float32']:19.0%}{limit['bf16']:6.0%}{row['augmenting_share']:9.0%}{read}"
         )
     return found + [f"{'yes' if holds else 'NO ':3s}  {what}" for what, holds in criteria(figures)]

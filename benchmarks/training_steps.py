@@ -48,6 +48,8 @@ ROWS = {  # files of configs/teachers-students
     "acousticnet": "acousticnet",
     "motionnet": "motionnet",
     "resnet50": "resnet50",
+    "temporal-resnet50": "temporal-resnet50",
+    "micnet": "micnet-augmented",
 }
 CLASSES = tuple(f"class {i}" for i in range(14))
 UNTIMED = 2  # steps that fill caches and the optimiser's averages

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
+from tests.learning.conftest import write_small_archive
 from tests.small_simulations import small_experiment
 
 from acoustill.archive import Archive
@@ -23,6 +24,7 @@ from acoustill.files import file_hash
 from acoustill.learning import beginning as beginning_module
 from acoustill.learning import load_experiment
 from acoustill.learning import training as training_module
+from acoustill.learning.loading import regular_clip_loader
 from acoustill.learning.module import Learner
 from acoustill.learning.runs import Run
 from acoustill.learning.teachers import load_teacher, teacher_logits
@@ -172,6 +174,55 @@ def test_missing_pretrained_weights_are_refused_before_the_folder_is_made(
     with pytest.raises(AcoustillError, match="/nowhere/at-all: no such file or folder of pretrained weights"):
         train(given, "student", tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+# the round that is kept, precision --------------------------------------------------------------------------------
+
+
+def in_three_scenarios(folder: Path) -> Path:
+    """Three people, each of whom is heard in a lab, in a garden and in a street."""
+    write_small_archive(folder, subjects=9, unlabelled=0)
+    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    for line in lines:
+        sidecar = folder / "recordings" / line["id"] / "recording.json"
+        content = json.loads(sidecar.read_text())
+        number = int(line["subject"].removeprefix("s"))
+        for entry in (line, content["entry"]):
+            entry |= {"scenario": ("lab", "garden", "street")[number % 3], "subject": f"p{number // 3}"}
+        sidecar.write_text(json.dumps(content))
+        line["sidecar"] = file_hash(sidecar)
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_the_round_that_is_kept_is_the_best_in_the_validated_scenario(experiment_file: Path, tmp_path: Path) -> None:
+    """A training stops early by how it does in a scenario that it neither learns from nor is tested in."""
+    archive = Archive(in_three_scenarios(tmp_path / "archive"))
+    protocol = "{name: scenarios, held_out: street, validated_scenario: garden, folds: 3}"
+    given = [f"archive={archive.path}", f"protocol={protocol}", "student.training.validate_every=4"]
+    given.append("distillation.unlabelled_batch=0")
+    train(load_experiment(experiment_file, given), "student", tmp_path / "run", quiet=True)
+    split = Run(tmp_path / "run").split
+    sides = [{archive.entries[one].scenario for one in side} for side in (split.train, split.validation, split.test)]
+    assert sides == [{"lab"}, {"garden"}, {"street"}]
+    rounds = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert len(rounds) == 5
+    network = load_network(tmp_path / "run")
+    batches = regular_clip_loader(archive, split.parts(archive, "validation"), ("audio",), 1.0, 16)
+    right = [network(batch["views"]).argmax(dim=1) == batch["label"] for batch in batches]
+    best = max(one["validation_accuracy"] for one in rounds)
+    assert float(torch.cat(right).float().mean()) == pytest.approx(best, abs=1e-4)
+
+
+def test_bf16_is_taken_where_it_is_multiplied_in_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    for capabilities, expected in (({}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=capabilities: found)
+        assert training_module._in_bf16("auto") == expected
+    assert training_module._in_bf16("bf16")
+    assert not training_module._in_bf16("float32")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert not training_module._in_bf16("auto")  # a device that emulates it, whatever the processor does
 
 
 # roles ------------------------------------------------------------------------------------------------------------

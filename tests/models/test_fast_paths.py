@@ -20,7 +20,7 @@ from acoustill.models.small_maps import SmallMapConv2d
 from acoustill.models.spectrogram import LogSpectrogram
 from acoustill.models.store import network_class
 
-NETWORKS = ("dualcamnet", "hearnet", "compactnet", "soundnet5", "soundnet8", "beamnet")
+NETWORKS = ("dualcamnet", "hearnet", "compactnet", "soundnet5", "soundnet8", "beamnet", "micnet", "resnet50")
 
 
 def build(name: str, training: bool) -> Network:
@@ -35,7 +35,7 @@ def build(name: str, training: bool) -> Network:
         video_shape=(24, 32),
     )
     torch.manual_seed(0)
-    network = build_network(name, specification)
+    network = build_network(name, specification, {"depth": 18} if name == "resnet50" else None)
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # masks are drawn in another way

@@ -81,8 +81,7 @@ def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
 def cpu_multiplies_bf16() -> bool:
     """Whether this processor multiplies bf16 in hardware (AVX-512 BF16 or AMX).
 
-    With the former, every network of ours was measured to learn faster in bf16 than in float32
-    (benchmarks/training.py); the latter is faster still.
+    With either, all networks that benchmarks/training.py measures learnt faster in bf16 than in float32.
     """
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -350,7 +350,9 @@ def _fit(
 def _in_bf16(precision: str) -> bool:
     if precision != "auto":
         return precision == "bf16"
-    return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else cpu_multiplies_bf16()
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return cpu_multiplies_bf16()
 
 
 def _teacher_json(run: TeacherRun) -> dict[str, Any]:
