@@ -48,7 +48,7 @@ def made_up(teacher: float, student: float, **more: Any) -> dict[str, Any]:
             given = answers({f"office-s{i}-{n}": right for i in range(10) for n in range(3)}, held_out is None)
             runs.append(run(row, held_out, 0, given, **more))
     archive = {"recordings": 30, "classes": ["x", "y"]}
-    return {"archive": archive, "missing": [], "runs": runs, "again": []}
+    return {"archive": archive, "planned": 8, "missing": [], "runs": runs, "again": []}
 
 
 # rows and trainings -------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def test_answers_are_sorted_by_what_was_known() -> None:
 
 def test_the_table_has_a_line_a_row_teachers_first() -> None:
     found = table.lines(made_up(0.75, 0.5))
-    assert found[:2] == ["30 recordings, 2 classes, 4 runs, 0 failed", "4 runs: a machine, archive 01234567"]
+    assert found[:2] == ["30 recordings, 2 classes, 4 of 8 runs, 0 failed", "4 runs: a machine, archive 01234567"]
     teacher, student = found[3:5]
     assert teacher.split()[:5] == ["fusednet", "0.45M", "20M", "400", "1"]
     assert student.startswith("hearnet-augmented")
@@ -259,6 +259,38 @@ def test_differences_are_printed_without_the_seed_that_was_tried_on_too() -> Non
     assert not any("without seed 0" in line for line in table.lines(tried))
 
 
+def test_a_claim_has_to_hold_without_the_seed_that_was_tried_on() -> None:
+    """Both seeds together are 0.25 better, as asked; the other seed alone is not."""
+    figures = made_up(0.75, 0.25)
+    others = [one | {"seed": 1} for one in made_up(0.25, 0.25)["runs"]]
+    verdicts = [
+        line.split()[0] for line in table.lines(figures | {"runs": figures["runs"] + others}) if " asked " in line
+    ]
+    assert verdicts == ["NO", "NO"]
+    assert [line.split()[0] for line in table.lines(figures) if " asked " in line] == ["surely", "surely"]
+
+
+def test_each_seed_stands_alone_too() -> None:
+    figures = made_up(0.75, 0.25)
+    others = [one | {"seed": 2} for one in made_up(0.5, 0.25)["runs"] if one["row"] == "fusednet"]
+    found = table.lines(figures | {"runs": figures["runs"] + others})
+    place = next(i for i, line in enumerate(found) if line.startswith("by seed"))
+    assert found[place].split() == ["by", "seed", "within", "unseen"]
+    assert found[place + 1].split() == ["fusednet", "0.750", "0.500", "0.750", "0.500"]
+    assert found[place + 2].split() == ["hearnet-augmented", "0.250", "-", "0.250", "-"]
+
+
+def test_what_nobody_asked_for_is_printed_beside_and_corrects_no_p() -> None:
+    figures = made_up(0.75, 0.5)
+    for one in figures["runs"]:
+        one["row"] = {"fusednet": "beamnet", "hearnet-augmented": "beamnet-heard"}[one["row"]]
+    found = [line.split() for line in table.lines(figures) if " p = " in line]
+    assert [line[:6] for line in found] == [
+        ["unasked", f"{side}:", "beamnet", "-", "beamnet-heard", "+0.250"] for side in ("within", "unseen")
+    ]
+    assert all(line[-2:] == [f"{2 / 2**10:.4f}", "alone"] for line in found)
+
+
 def test_where_it_listens_is_of_unseen_scenarios_alone() -> None:
     runs = made_up(0.75, 0.5)
     for one in runs["runs"]:
@@ -280,8 +312,8 @@ def test_a_table_of_one_row_is_printed() -> None:
     figures["runs"] = figures["runs"][-1:]
     figures["missing"] = ["fusednet-seed0-all"]
     found = table.lines(figures)
-    assert len(found) == 4
-    assert found[0].endswith("1 runs, 1 failed")
+    assert len(found) == 6
+    assert found[0].endswith("1 of 8 runs, 1 failed")
 
 
 def test_a_run_is_judged_by_clip_by_recording_and_by_where_it_listens(small_simulation: Path, tmp_path: Path) -> None:
