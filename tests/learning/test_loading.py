@@ -13,10 +13,11 @@ import torch
 
 from acoustill.archive import Archive, Clip, Protocol, split_archive
 from acoustill.errors import AcoustillError
-from acoustill.learning.loading import ClipLoader, random_clip_loader, regular_clip_loader
+from acoustill.learning.loading import ClipLoader, random_clip_loader, regular_clip_loader, specified_clip_loader
 from acoustill.learning.objectives import UNLABELLED
 from acoustill.learning.processes import Share, processes_of_node, share_of_process
-from small_archives import SAMPLES_PER_FRAME, small_archive
+from acoustill.models import Specification
+from small_archives import IMAGE_SPECIFICATION, SAMPLES_PER_FRAME, small_archive
 
 FRAMES = 48  # 4 s
 STREAMS = ("audio", "image", "video")
@@ -96,6 +97,39 @@ def test_regular_clips_show_the_same_instant_in_every_stream(archive: Archive) -
         *(("r003", start) for start in (0, 18)),
         *(("r001", start) for start in (0, 18)),
     ]
+
+
+def test_a_specification_says_how_clips_are_read(archive: Archive) -> None:
+    rig = archive.rig
+    specification = Specification(
+        streams=("image", "video"),
+        classes=("a", "b"),
+        sample_rate=rig.sample_rate,
+        samples_per_frame=SAMPLES_PER_FRAME,
+        clip_frames=18,
+        image_shape=(3, 4, 2),
+        image=IMAGE_SPECIFICATION.to_json(),
+        video_shape=(8, 12),
+    )
+    (batch,) = specified_clip_loader(specification, archive, ["r001"])
+    assert batch["start"].tolist() == [0, 18]
+    assert {stream: tuple(view.shape[1:]) for stream, view in batch["views"].items()} == {
+        stream: specification.view_shape(stream) for stream in specification.streams
+    }
+    (seen,) = specified_clip_loader(specification, archive, ["r001"], streams=["video"])
+    assert list(seen["views"]) == ["video"]
+    other = {
+        "frame rate is 6 Hz, expected 12 Hz": {"samples_per_frame": 2 * SAMPLES_PER_FRAME},
+        "image specification is None": {"image": None},
+        "sample rate is 600 Hz, expected 1200 Hz": {
+            "streams": ("audio",),
+            "sample_rate": rig.sample_rate // 2,
+            "samples_per_frame": SAMPLES_PER_FRAME // 2,
+        },
+    }
+    for complaint, change in other.items():
+        with pytest.raises(AcoustillError, match=f"loader: {complaint}"):
+            specified_clip_loader(specification.model_copy(update=change), archive, ["r001"])
 
 
 def test_crops_of_audio_alone_may_start_at_any_sample(archive: Archive) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import first_problem, read_json_lines, write_json_lines
-from acoustill.learning.loading import regular_clip_loader
+from acoustill.learning.loading import specified_clip_loader
 from acoustill.learning.runs import Run, say_warnings
 from acoustill.models.store import load_network, read_temperature
 
@@ -78,14 +78,13 @@ def evaluate_run(
     if not network.can_answer(streams) or not set(without) <= set(network.streams):
         found, expected = f"{list(network.streams)} without {list(without)}", "such as it can answer to"
         raise bad_input(f"{run.folder}: {network.name}", "streams", found, expected)
-    batches = regular_clip_loader(
+    batches = specified_clip_loader(
+        specification,
         archive,
         run.split.parts(archive, "test"),
-        streams,
-        specification.clip_frames / specification.frame_rate,
         BATCH,
+        streams=streams,
         apart_from=(*run.split.parts(archive, "train"), *run.split.parts(archive, "validation")),
-        video_shape=specification.video_shape,
         rank=0,
         world_size=1,
     )

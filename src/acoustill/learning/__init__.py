@@ -1,7 +1,7 @@
 """Training teachers and students, and passing knowledge from one to the other."""
 
 from acoustill.learning.configuration import Experiment, load_experiment
-from acoustill.learning.loading import random_clip_loader, regular_clip_loader
+from acoustill.learning.loading import random_clip_loader, regular_clip_loader, specified_clip_loader
 from acoustill.learning.objectives import (
     generalised_distillation,
     hinton_distillation,
@@ -18,4 +18,5 @@ __all__ = [
     "random_clip_loader",
     "regular_clip_loader",
     "smoothed_labels",
+    "specified_clip_loader",
 ]

@@ -17,7 +17,7 @@ from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, read_json
 from acoustill.learning.configuration import Experiment, Student, Teacher
 from acoustill.learning.fusing import fuse, load_parts
-from acoustill.learning.loading import regular_clip_loader
+from acoustill.learning.loading import specified_clip_loader
 from acoustill.learning.runs import Role, Run, is_finished
 from acoustill.models.fusednet import FusedNet
 from acoustill.models.network import Network, Views
@@ -69,16 +69,7 @@ def fresh_network(experiment: Experiment, role: Role, archive: Archive, split: S
     clips = all_clips(archive, split.parts(archive, "train"), clip_frames)
     count = min(len(clips), NORMALISATION_CLIPS)
     chosen = [clips[i * len(clips) // count] for i in range(count)]
-    batches = regular_clip_loader(
-        archive,
-        chosen,
-        streams,
-        experiment.clip_seconds,
-        16,
-        video_shape=specification.video_shape,
-        rank=0,
-        world_size=1,
-    )
+    batches = specified_clip_loader(specification, archive, chosen, rank=0, world_size=1)
     network.fit_normalisation(_Views(batches))
     return network, sentences
 

@@ -46,6 +46,7 @@ from acoustill.learning.sampling import (
     TrainingClips,
     step_batches,
 )
+from acoustill.models.specification import Specification
 
 PREFETCHED = 2  # batches a worker reads ahead
 
@@ -200,6 +201,66 @@ def regular_clip_loader(
     given = archive, [clips[number] for number in numbers], streams, video_shape
     mine = EvaluationClips(*given) if noise is None else NoisyClips(*given, noise, noise_snr_db, numbers)
     return ClipLoader(mine, batch_size=len(share.places(batch_size)), **_reading(workers, pin_memory))
+
+
+def specified_clip_loader(
+    specification: Specification,
+    archive: Archive,
+    recordings: Iterable[str | Clip],
+    batch_size: int = 16,
+    *,
+    streams: Iterable[str] | None = None,
+    **options: Any,
+) -> ClipLoader:
+    """Clips side by side as a network is given them: streams, length and size of the video are its specification's.
+
+    Args:
+        specification: of the network.
+        archive: the recordings.
+        recordings: ids, or parts of recordings as `Split.parts` gives them.
+        batch_size: clips a batch, of all processes together.
+        streams: those of the network's that are read; None reads all.
+        options: as `regular_clip_loader`.
+
+    Raises:
+        AcoustillError: as `regular_clip_loader`, and if the archive's rates, images or beams are not the network's.
+    """
+    streams = specification.streams if streams is None else tuple(streams)
+    refuse_other_views(specification, archive, streams, "loader")
+    return regular_clip_loader(
+        archive,
+        recordings,
+        streams,
+        specification.clip_frames / specification.frame_rate,
+        batch_size,
+        video_shape=specification.video_shape,
+        **options,
+    )
+
+
+def refuse_other_views(specification: Specification, archive: Archive, streams: Iterable[str], where: object) -> None:
+    """Refuses an archive whose streams are made otherwise than those that a network was trained on.
+
+    Args:
+        specification: of the network.
+        archive: the recordings.
+        streams: those that the network is to be given.
+        where: what the error is about.
+
+    Raises:
+        AcoustillError: naming what differs.
+    """
+    streams, rig, there = set(streams), archive.rig, f"that of {archive.path}"
+    if not math.isclose(specification.frame_rate, rig.frame_rate, rel_tol=1e-6):
+        raise bad_input(where, "frame rate", f"{specification.frame_rate:g} Hz", f"{rig.frame_rate:g} Hz, {there}")
+    if streams & {"audio", "beams"} and specification.sample_rate != rig.sample_rate:
+        raise bad_input(where, "sample rate", f"{specification.sample_rate} Hz", f"{rig.sample_rate} Hz, {there}")
+    for stream, name, stated, made in (
+        ("image", "image specification", specification.image, archive.image_specification),
+        ("beams", "beam specification", specification.beams, archive.beams_specification),
+    ):
+        if stream in streams and (made is None or stated != made.to_json()):
+            raise bad_input(where, name, stated, f"{made and made.to_json()}, {there}")
 
 
 def _check(recordings: tuple[str | Clip, ...], streams: tuple[str, ...], seconds: float, batch_size: int) -> None:

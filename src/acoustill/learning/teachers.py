@@ -18,6 +18,7 @@ from acoustill.archive.recording import Recording, array_offset
 from acoustill.archive.splits import Place, Split, find_overlap, places_of
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, replacing
+from acoustill.learning.loading import refuse_other_views
 from acoustill.learning.runs import Run
 from acoustill.models.network import FrameNetwork, Network
 from acoustill.models.specification import Specification
@@ -63,18 +64,12 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
     spec = network.specification
     if spec.classes != archive.classes:
         raise bad_input(folder, "classes of the teacher", list(spec.classes), f"{list(archive.classes)}")
-    image = archive.image_specification
-    if "image" in spec.streams and (image is None or spec.image != image.to_json()):
-        found = spec.image
-        raise bad_input(folder, "image specification", found, f"{image and image.to_json()}, that of {archive.path}")
-    beams = archive.beams_specification
-    blind = beams is None and network.can_answer([stream for stream in spec.streams if stream != "beams"])
-    if "beams" in spec.streams and not blind and (beams is None or spec.beams != beams.to_json()):
-        found = spec.beams
-        raise bad_input(folder, "beam specification", found, f"{beams and beams.to_json()}, that of {archive.path}")
-    there = archive if run.archive_id == archive.id else run.open_archive()
-    _refuse_leak(run, there, archive, split)
-    warnings = _equal_names(run, there, archive, split)
+    made = {"image": archive.image_specification, "beams": archive.beams_specification}
+    there = [stream for stream in spec.streams if made.get(stream, True)]
+    refuse_other_views(spec, archive, there if network.can_answer(there) else spec.streams, folder)
+    learnt = archive if run.archive_id == archive.id else run.open_archive()
+    _refuse_leak(run, learnt, archive, split)
+    warnings = _equal_names(run, learnt, archive, split)
     return TeacherRun(folder, file_hash(folder / WEIGHTS), network, warnings, read_temperature(folder))
 
 

@@ -36,7 +36,7 @@ from acoustill.learning.configuration import (
     Teacher,
     Training,
 )
-from acoustill.learning.loading import random_clip_loader, regular_clip_loader
+from acoustill.learning.loading import random_clip_loader, specified_clip_loader
 from acoustill.learning.memory import keep_freed_memory
 from acoustill.learning.module import Learner
 from acoustill.learning.noise import Noise, open_noise, teachers_noise
@@ -201,14 +201,12 @@ def _validation_loader(
 ) -> DataLoader:
     """Every process validates on all clips, so that all know the same best round; in noise if it is given."""
     specification, training = network.specification, options.training
-    return regular_clip_loader(
+    return specified_clip_loader(
+        specification,
         archive,
         split.parts(archive, "validation"),
-        network.streams,
-        specification.clip_frames / specification.frame_rate,
         training.batch_size,
         apart_from=split.parts(archive, "test"),
-        video_shape=specification.video_shape,
         noise=noise.clips("validation", specification.clip_frames) if noise is not None else None,
         noise_snr_db=_mixed(options, network.streams).noise_snr_db,
         workers=training.workers,
