@@ -16,6 +16,7 @@ from tests.small_simulations import small_experiment
 
 from acoustill.archive import Archive
 from acoustill.errors import AcoustillError
+from acoustill.evaluation.calibration import expected_calibration_error
 from acoustill.evaluation.ensembles import mean_predictions
 from acoustill.evaluation.predictions import evaluate_run, read_predictions
 from acoustill.files import file_hash
@@ -181,6 +182,14 @@ def test_runs_are_judged_together(small_simulation: Path, tmp_path: Path, comman
     ]
     rows = mean_predictions([read_predictions(run) for run in runs], Run(runs[0]).classes)
     assert summary["groups"][1]["all"]["value"] == pytest.approx(np.mean([row.right for row in rows]), abs=1e-4)
+    errors = [
+        expected_calibration_error(
+            np.array([row.probabilities for row in read_predictions(run)]),
+            np.array([Run(run).classes.index(row.label) for row in read_predictions(run)]),
+        )
+        for run in runs
+    ]
+    assert summary["groups"][0]["calibration_error"] == pytest.approx(np.mean(errors), abs=2e-4)
     assert set(summary["localised"]) == {str(run) for run in runs}
     told = command("evaluate", *runs, "--localise").out.splitlines()
     assert told[-1].startswith(f"{runs[1]}: listens ")

@@ -71,7 +71,7 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Answer every test clip of each run, and print accuracies with 95 % intervals.
+    """Answer every test clip of each run, and print accuracies with 95 % intervals, and calibration.
 
     `--without video` tells what a teacher that can do without is worth where there is no camera; the answers are kept
     beside those with all streams. Runs of several seeds, or of several networks, are an ensemble with `--together`.
@@ -99,6 +99,7 @@ def evaluate(
         for part in ("all", "within", "unseen"):
             if group[part] is not None:
                 typer.echo(f"{group['name']:44s} {part:7s} {_estimate(group[part])}")
+        typer.echo(f"{group['name']:44s} expected calibration error {group['calibration_error']:.3f}")
     for run, place in summary.get("localised", {}).items():
         typer.echo(
             f"{run}: listens {place['error_deg']:.1f} degrees beside the action (median); "

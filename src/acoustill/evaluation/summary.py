@@ -9,7 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from acoustill.errors import AcoustillError, bad_input
+from acoustill.evaluation.calibration import expected_calibration_error
 from acoustill.evaluation.ensembles import mean_predictions, recording_predictions
 from acoustill.evaluation.predictions import Prediction, read_predictions
 from acoustill.evaluation.statistics import Unit, accuracy_interval, holm, paired_difference
@@ -168,6 +171,7 @@ def _group(name: str, members: list[Evaluated], classes: list[str]) -> dict[str,
     for part, belongs in PARTS.items():
         units = [unit for unit, _ in _rated(members, belongs)]
         summary[part] = accuracy_interval(units).to_json() if units else None
+    summary["calibration_error"] = round(float(np.mean([run["calibration_error"] for run in summary["runs"]])), 4)
     summary["recording"] = accuracy_interval(_recording_units(members)).to_json()
     rated = _rated(members)
     summary["by_scenario"] = {
@@ -190,10 +194,18 @@ def _run(one: Evaluated) -> dict[str, Any]:
         "fold": experiment.protocol.fold,
         "leaks": round(one.run.split.leaks, 4),
         "accuracy": round(sum(row.right for row in rows) / len(rows), 4),
+        "calibration_error": round(_calibration_error(one), 4),
         "n": len(rows),
         "seconds": one.run.seconds,
         "metrics": read_json_lines(one.run.folder / "metrics.jsonl"),
     }
+
+
+def _calibration_error(one: Evaluated) -> float:
+    """See `expected_calibration_error`; of the clips of the test side."""
+    probabilities = np.array([row.probabilities for row in one.predictions])
+    labels = np.array([one.run.classes.index(row.label) for row in one.predictions])
+    return expected_calibration_error(probabilities, labels)
 
 
 def _values(members: list[Evaluated], belongs: Callable[[Prediction], bool]) -> dict[Key, tuple[float, Prediction]]:
