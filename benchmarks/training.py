@@ -139,7 +139,7 @@ def measured(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def waiting(task: Task, arguments: argparse.Namespace) -> dict[str, float]:
     """Seconds of steps whose clips are read beside them, and how many of these went by without a batch."""
     worker = Worker(task, BESIDE, arguments)
-    steps = [worker.step() for _ in range(UNTIMED + arguments.steps)]
+    steps = [worker.step() for _ in range(UNTIMED + PREFETCHED + arguments.steps)]
     worker.stop()
     return {part: sum(step[part] for step in steps[UNTIMED + PREFETCHED :]) for part in ("step", "reading")}
 

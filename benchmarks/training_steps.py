@@ -28,7 +28,7 @@ from acoustill.learning import load_experiment
 from acoustill.learning.beginning import fresh_network
 from acoustill.learning.checkpoints import cpu_multiplies_bf16
 from acoustill.learning.configuration import Experiment, Student, Teacher
-from acoustill.learning.loading import random_clip_loader
+from acoustill.learning.loading import PREFETCHED, random_clip_loader
 from acoustill.learning.memory import keep_freed_memory
 from acoustill.learning.module import Learner
 from acoustill.learning.noise import open_noise
@@ -186,7 +186,9 @@ def from_archive(task: Task, arguments: argparse.Namespace, workers: int) -> tup
         task.seconds,
         task.options.training.batch_size,
         seed=0,
-        steps=max(UNTIMED + arguments.steps, math.ceil(len(recordings) / task.options.training.batch_size)),
+        steps=max(
+            UNTIMED + PREFETCHED + arguments.steps, math.ceil(len(recordings) / task.options.training.batch_size)
+        ),
         other_microphones=task.role == "student",
         video_shape=network.specification.video_shape,
         noise=None if noise is None else noise.clips("train", frames_of(task.seconds, archive.rig.frame_rate)),

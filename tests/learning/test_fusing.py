@@ -191,6 +191,9 @@ def test_runs_are_judged_together(small_simulation: Path, tmp_path: Path, comman
     ]
     assert summary["groups"][0]["calibration_error"] == pytest.approx(np.mean(errors), abs=2e-4)
     assert set(summary["localised"]) == {str(run) for run in runs}
+    heard = trained(small_simulation, "beamnet-heard", tmp_path / "heard")
+    together = json.loads(command("evaluate", runs[0], heard, "--together", "--json").out)["groups"][-1]["name"]
+    assert together == "teacher beamnet, labels and teacher beamnet-heard, labels, 2 runs together"
     told = command("evaluate", *runs, "--localise").out.splitlines()
     assert told[-1].startswith(f"{runs[1]}: listens ")
 

@@ -54,7 +54,7 @@ def localise_run(folder: str | Path, without: Sequence[str] = ()) -> list[Locali
         raise bad_input(run.folder, "network", network.name, "one that steers beams")
     archive = run.open_archive()
     rig = archive.rig
-    streams = tuple({*network.streams, "direction"} - set(without))
+    streams = tuple({*network.streams} - {*without} | {"direction"})
     apart = direction_spacing(network.specification, rig.camera)
     found = []
     clips: dict[str, list[Clip]] = {}

@@ -113,7 +113,7 @@ def evaluate_run(
 
 def predictions_name(without: Sequence[str] = ()) -> str:
     """Name of the file of a run's predictions, with all streams or without some."""
-    return f"predictions{''.join(f'-without-{stream}' for stream in sorted(without))}.jsonl"
+    return f"predictions{''.join(f'-without-{stream}' for stream in sorted(set(without)))}.jsonl"
 
 
 def read_predictions(folder: str | Path, without: Sequence[str] = ()) -> list[Prediction]:

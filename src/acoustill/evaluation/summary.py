@@ -36,13 +36,13 @@ class Evaluated:
         run: finished.
         predictions: of the test clips.
         without: streams that the network was not given.
-        together: how many runs the predictions are the mean of.
+        called: what it is called where that is not told by its run alone.
     """
 
     run: Run
     predictions: list[Prediction]
     without: tuple[str, ...] = ()
-    together: int = 1
+    called: str = ""
 
     @property
     def network(self) -> str:
@@ -54,8 +54,7 @@ class Evaluated:
     def name(self) -> str:
         """What the run is called in a report."""
         lacking = f", without {' and '.join(self.without)}" if self.without else ""
-        mean = f", {self.together} runs together" if self.together > 1 else ""
-        return f"{self.run.role} {self.network}, {self.run.recipe}{lacking}{mean}"
+        return self.called or f"{self.run.role} {self.network}, {self.run.recipe}{lacking}"
 
     @property
     def repetition(self) -> Key:
@@ -129,7 +128,8 @@ def evaluated_together(evaluated: Sequence[Evaluated]) -> Evaluated:
     """
     first = evaluated[0]
     rows = mean_predictions([one.predictions for one in evaluated], first.run.classes)
-    return Evaluated(first.run, rows, first.without, len(evaluated))
+    names = " and ".join(dict.fromkeys(one.name for one in evaluated))
+    return Evaluated(first.run, rows, first.without, f"{names}, {len(evaluated)} runs together")
 
 
 def summarise(evaluated: Sequence[Evaluated]) -> dict[str, Any]:
