@@ -178,17 +178,15 @@ def from_archive(task: Task, arguments: argparse.Namespace, workers: int) -> tup
     split = split_archive(archive, experiment.protocol)
     network, _ = fresh_network(experiment, task.role, archive, split)
     noise = open_noise(str(arguments.noise), archive, split, network.streams) if arguments.noise else None
-    recordings = split.parts(archive, "train")
+    recordings, batch_size = split.parts(archive, "train"), task.options.training.batch_size
     loader = random_clip_loader(
         archive,
         recordings,
         network.streams,
         task.seconds,
-        task.options.training.batch_size,
+        batch_size,
         seed=0,
-        steps=max(
-            UNTIMED + PREFETCHED + arguments.steps, math.ceil(len(recordings) / task.options.training.batch_size)
-        ),
+        steps=max(UNTIMED + PREFETCHED + arguments.steps, math.ceil(len(recordings) / batch_size)),
         other_microphones=task.role == "student",
         video_shape=network.specification.video_shape,
         noise=None if noise is None else noise.clips("train", frames_of(task.seconds, archive.rig.frame_rate)),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.small_simulations import small_experiment
+from tests.small_simulations import small_experiment, tiny_backbone
 
 from acoustill.archive import Archive
 from acoustill.errors import AcoustillError
@@ -109,6 +109,20 @@ def test_a_fused_teacher_teaches_and_trained_parts_go_on_learning(small_simulati
     assert isinstance(on, FusedNet)
     before, after = load_network(parts[0]).state_dict(), on.networks[0].state_dict()
     assert not torch.equal(before["classify.1.weight"], after["classify.1.weight"])
+
+
+def test_a_pretrained_backbone_is_a_part_as_any_other(small_simulation: Path, tmp_path: Path) -> None:
+    seen = trained(small_simulation, "hf-image", tmp_path / "seen", pretrained=str(tiny_backbone(tmp_path / "hub")))
+    heard = trained(small_simulation, "acousticnet", tmp_path / "heard")
+    folder = fused(small_simulation, [heard, seen], tmp_path / "fused")
+    shutil.rmtree(tmp_path / "hub")
+    network = load_network(folder)
+    assert isinstance(network, FusedNet)
+    assert list(network.parts) == ["acousticnet", "hf-image"]
+    alone = load_network(seen)
+    views = {"video": network.specification.example(2)["video"]}
+    with torch.no_grad():
+        assert torch.allclose(network(views), network.weights[1] * alone(views), atol=1e-5)
 
 
 def without_video(archive: Path, folder: Path) -> Path:

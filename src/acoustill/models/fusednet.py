@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from acoustill.errors import bad_input
 from acoustill.models.acousticnet import AcousticNet
 from acoustill.models.beamnet import BeamNet, HearingBeamNet, LoudestBeamNet, SteeringNetwork
+from acoustill.models.hf_frames import HuggingFaceFrames
 from acoustill.models.motionnet import MotionNet
 from acoustill.models.network import FrameNetwork, Views
 from acoustill.models.resnet_frames import ResNetFrames
@@ -21,7 +22,16 @@ from acoustill.models.temporal_resnet import TemporalResNet
 STREAMS = ("beams", "video")
 CAN_BE_PARTS: dict[str, type[FrameNetwork]] = {
     network.name: network
-    for network in (BeamNet, HearingBeamNet, LoudestBeamNet, AcousticNet, MotionNet, ResNetFrames, TemporalResNet)
+    for network in (
+        BeamNet,
+        HearingBeamNet,
+        LoudestBeamNet,
+        AcousticNet,
+        MotionNet,
+        ResNetFrames,
+        TemporalResNet,
+        HuggingFaceFrames,
+    )
 }
 DEFAULT = ("beamnet", "acousticnet", "motionnet")
 
