@@ -111,6 +111,20 @@ def test_a_fused_teacher_teaches_and_trained_parts_go_on_learning(small_simulati
     assert not torch.equal(before["classify.1.weight"], after["classify.1.weight"])
 
 
+def test_networks_that_hear_are_fused_where_there_is_no_camera(small_simulation: Path, tmp_path: Path) -> None:
+    blind = without_video(small_simulation, tmp_path / "blind")
+    parts = [str(trained(blind, name, tmp_path / name)) for name in ("beamnet-heard", "acousticnet")]
+    experiment = small_experiment(blind, "teacher", "fusednet-heard", 0, pretrained=parts)
+    train(experiment, "teacher", tmp_path / "fused", quiet=True)
+    network = load_network(tmp_path / "fused")
+    assert isinstance(network, FusedNet)
+    assert network.streams == ("beams",)
+    assert len(evaluate_run(tmp_path / "fused")) == 2 * len(Run(tmp_path / "fused").split.test)
+    seeing = small_experiment(small_simulation, "teacher", "fusednet", 0, pretrained=parts)
+    with pytest.raises(AcoustillError, match="id of the archive"):
+        train(seeing, "teacher", tmp_path / "elsewhere", quiet=True)
+
+
 def test_a_pretrained_backbone_is_a_part_as_any_other(small_simulation: Path, tmp_path: Path) -> None:
     seen = trained(small_simulation, "hf-image", tmp_path / "seen", pretrained=str(tiny_backbone(tmp_path / "hub")))
     heard = trained(small_simulation, "acousticnet", tmp_path / "heard")

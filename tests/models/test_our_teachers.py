@@ -19,7 +19,7 @@ from acoustill.models.store import NETWORKS
 from acoustill.models.trunks import Masking
 
 ROWS, COLUMNS, STEPS, BINS = 3, 4, 8, 129
-STEERING = ("beamnet", "beamnet-heard", "beamnet-loudest", "beamnet-true", "fusednet")
+STEERING = ("beamnet", "beamnet-heard", "beamnet-loudest", "beamnet-true", "fusednet", "fusednet-heard")
 TEACHERS = (*STEERING, "acousticnet", "motionnet", "micnet")
 
 
@@ -76,6 +76,7 @@ def test_teachers_answer_for_frames_and_for_clips_by_their_mean(name: str) -> No
         ("acousticnet", 89),
         ("motionnet", 105),
         ("fusednet", 733),
+        ("fusednet-heard", 559),
         ("micnet", 453),
     ],
 )
@@ -241,6 +242,20 @@ def test_fused_teacher_goes_on_without_a_stream_and_adds_up_evidence() -> None:
         network({"video": torch.zeros(1, 12, 10, 10, 3)})
     with pytest.raises(AcoustillError, match=r"expected a mapping with \['beams'\]"):
         network.attention({"video": views["video"]})
+
+
+def test_a_fused_teacher_that_hears_alone_is_made_of_such_parts() -> None:
+    network = build("fusednet-heard").eval()
+    views = noise_views(network)
+    assert list(views) == ["beams"]
+    parts = network.part_logits(views)  # type: ignore[operator]
+    assert torch.allclose(network.frame_logits(views), parts["beamnet-heard"] + parts["acousticnet"], atol=1e-5)
+    with pytest.raises(AcoustillError, match=r"expected a mapping with \['beams'\]"):
+        network({})
+    known = "the network, one of beamnet-heard, beamnet-loudest, acousticnet, and settings"
+    for part in ("motionnet", "beamnet"):
+        with pytest.raises(AcoustillError, match=known):
+            build_network("fusednet-heard", specification("fusednet-heard"), {"parts": [part]})
 
 
 def test_what_a_fused_teacher_looks_at_is_said_by_stream() -> None:

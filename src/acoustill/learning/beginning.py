@@ -55,13 +55,15 @@ def fresh_network(experiment: Experiment, role: Role, archive: Archive, split: S
     _refuse_far_shifts(options, specification)
     torch.manual_seed(experiment.seed)
     given = options.pretrained
-    of_parts = options.network == FusedNet.name
+    of_parts = issubclass(network_class(options.network), FusedNet)
     if given is not None and isinstance(given, tuple) != of_parts:
         found = given if isinstance(given, str) else list(given)
         raise bad_input(options.network, "pretrained", found, "a list of runs" if of_parts else "one file or folder")
     if isinstance(given, tuple):
         parts = load_parts(given, archive, split, experiment.noise)
-        fused = fuse(specification, options.settings, given, parts)  # the parts have their input statistics
+        fused = fuse(
+            options.network, specification, options.settings, given, parts
+        )  # the parts have their input statistics
         return fused, ["made of " + ", ".join(f"{name} of {run}" for name, run in zip(fused.parts, given, strict=True))]
     settings = pretrained_settings(options.network, options.settings, given)
     network = build_network(options.network, specification, settings)

@@ -172,8 +172,8 @@ class Teacher(_Strict):
     Attributes:
         network: its name.
         settings: keyword arguments of the network.
-        pretrained: weights to begin with, see docs/pretrained.md; None draws them. For `fusednet` a list: the runs of
-            the trained networks that it is made of.
+        pretrained: weights to begin with, see docs/pretrained.md; None draws them. For `fusednet` and `fusednet-heard`
+            a list: the runs of the trained networks that it is made of.
         crop_seconds: length of the clips that it learns from; it is judged on whole clips, and a network that hears a
             microphone needs them to learn, too.
         video_shape: (rows, columns) that video frames are brought to.

@@ -50,11 +50,16 @@ def load_parts(folders: Sequence[str | Path], archive: Archive, split: Split, no
 
 
 def fuse(
-    specification: Specification, settings: dict[str, Any], folders: Sequence[str | Path], parts: Sequence[Network]
+    network: str,
+    specification: Specification,
+    settings: dict[str, Any],
+    folders: Sequence[str | Path],
+    parts: Sequence[Network],
 ) -> FusedNet:
     """One network of several trained ones.
 
     Args:
+        network: name of a kind of FusedNet.
         specification: of the whole.
         settings: as in the experiment; none, for the parts are given.
         folders: of the parts' runs, for errors.
@@ -64,9 +69,9 @@ def fuse(
         AcoustillError: if there are settings, a network cannot be a part, or one was trained for other clips.
     """
     if settings:
-        raise bad_input(FusedNet.name, "settings", settings, "none beside pretrained, which says what the parts are")
+        raise bad_input(network, "settings", settings, "none beside pretrained, which says what the parts are")
     given = [{"network": part.name, "settings": part.settings} for part in parts]
-    whole = build_network(FusedNet.name, specification, {"parts": given})
+    whole = build_network(network, specification, {"parts": given})
     assert isinstance(whole, FusedNet)
     for mine, part, folder in zip(whole.networks, parts, folders, strict=True):
         for field in Specification.model_fields:

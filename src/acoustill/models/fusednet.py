@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,7 @@ CAN_BE_PARTS: dict[str, type[FrameNetwork]] = {
     )
 }
 DEFAULT = ("beamnet", "acousticnet", "motionnet")
+HEARING = ("beamnet-heard", "acousticnet")
 
 
 class FusedNet(SteeringNetwork):
@@ -57,13 +58,13 @@ class FusedNet(SteeringNetwork):
         Output: (B, classes).
 
     Raises:
-        AcoustillError: if the specification is of other streams, there is no part, or one is none of `CAN_BE_PARTS` or
-            has an impossible setting.
+        AcoustillError: if the specification is of other streams, there is no part, or one is none of `CAN_BE_PARTS`,
+            needs another stream or has an impossible setting.
     """
 
     name = "fusednet"
-    streams = STREAMS
-    optional = STREAMS
+    streams: ClassVar[tuple[str, ...]] = STREAMS
+    optional: ClassVar[tuple[str, ...]] = STREAMS
     weights: Tensor
 
     def __init__(self, specification: Specification, parts: Sequence[str | Mapping[str, Any]] = DEFAULT) -> None:
@@ -142,6 +143,26 @@ class FusedNet(SteeringNetwork):
             part.fit_normalisation(batches)
 
 
+class HearingFusedNet(FusedNet):
+    """FusedNet of networks that hear alone, for rigs without a camera.
+
+    Args:
+        specification: with the stream `beams` alone.
+        parts: as those of FusedNet, of networks of beams alone.
+
+    Shapes:
+        Input: `beams` (B, frames, steps, rows, columns, bins, 2).
+        Output: (B, classes).
+    """
+
+    name = "fusednet-heard"
+    streams = ("beams",)
+    optional: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, specification: Specification, parts: Sequence[str | Mapping[str, Any]] = HEARING) -> None:
+        super().__init__(specification, parts)
+
+
 def part_specification(specification: Specification, streams: tuple[str, ...]) -> Specification:
     """What a part is given of what the whole is given."""
     unseen: dict[str, Any] = {"streams": streams, "features": {}, "receptive_field": None}
@@ -155,10 +176,10 @@ def part_specification(specification: Specification, streams: tuple[str, ...]) -
 def _build_part(part: str | Mapping[str, Any], specification: Specification) -> FrameNetwork:
     given: dict[str, Any] = {"network": part} if isinstance(part, str) else dict(part)
     name, settings = given.pop("network", None), given.pop("settings", {})
-    if name not in CAN_BE_PARTS or given or not isinstance(settings, dict):
-        raise bad_input(
-            FusedNet.name, "part", repr(part), f"the network, one of {', '.join(CAN_BE_PARTS)}, and settings"
-        )
+    there = set(specification.streams)
+    known = [one for one, kind in CAN_BE_PARTS.items() if there.issuperset(kind.streams)]
+    if name not in known or given or not isinstance(settings, dict):
+        raise bad_input(FusedNet.name, "part", repr(part), f"the network, one of {', '.join(known)}, and settings")
     kind = CAN_BE_PARTS[name]
     return kind(part_specification(specification, kind.streams), **settings)
 

@@ -17,7 +17,7 @@ from acoustill.models.avnet import AVNet
 from acoustill.models.beamnet import BeamNet, HearingBeamNet, LoudestBeamNet, TrueBeamNet
 from acoustill.models.compactnet import CompactNet
 from acoustill.models.dualcamnet import DualCamNet
-from acoustill.models.fusednet import FusedNet
+from acoustill.models.fusednet import FusedNet, HearingFusedNet
 from acoustill.models.hearnet import HearNet
 from acoustill.models.hf_frames import HuggingFaceFrames
 from acoustill.models.micnet import MicNet
@@ -44,6 +44,7 @@ NETWORKS: dict[str, type[Network]] = {
         AcousticNet,
         MotionNet,
         FusedNet,
+        HearingFusedNet,
         HearNet,
         SoundNet5,
         SoundNet8,
