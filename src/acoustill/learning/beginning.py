@@ -61,9 +61,8 @@ def fresh_network(experiment: Experiment, role: Role, archive: Archive, split: S
         raise bad_input(options.network, "pretrained", found, "a list of runs" if of_parts else "one file or folder")
     if isinstance(given, tuple):
         parts = load_parts(given, archive, split, experiment.noise)
-        fused = fuse(
-            options.network, specification, options.settings, given, parts
-        )  # the parts have their input statistics
+        # the parts have their input statistics
+        fused = fuse(options.network, specification, options.settings, given, parts)
         return fused, ["made of " + ", ".join(f"{name} of {run}" for name, run in zip(fused.parts, given, strict=True))]
     settings = pretrained_settings(options.network, options.settings, given)
     network = build_network(options.network, specification, settings)
