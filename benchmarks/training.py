@@ -16,8 +16,8 @@ is faster. A step counts as three times the multiply-adds of an answer, two oper
 
 With --archive, steps on its recordings follow: the share of the time that goes to reading crops by the process that
 learns (`workers: 0`); and, one step after the other, the share of the time of day in which it waits for a process that
-reads beside it (`workers: 1`), for which there has to be a free core. All files should be in the page cache: disks are
-not measured.
+reads and augments beside it (`workers: 1`), for which there has to be a free core. All files should be in the page
+cache: disks are not measured.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def measured(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def waiting(task: Task, arguments: argparse.Namespace) -> dict[str, float]:
-    """Seconds of steps whose clips are read beside them, and how many of these went by without a batch."""
+    """Seconds of steps whose clips are read and varied beside them, and how many of these went by without a batch."""
     worker = Worker(task, BESIDE, arguments)
     steps = [worker.step() for _ in range(UNTIMED + PREFETCHED + arguments.steps)]
     worker.stop()
@@ -190,7 +190,7 @@ def criteria(figures: dict[str, Any]) -> list[tuple[str, bool]]:
     found = [(f"{', '.join(TARGETS)}: at least {TIMES:g} times the plain loop", all(fast))]
     found.append(("bf16 is faster than float32 in every network", _bf16_wins(rows.values())))
     if busy:
-        found.append((f"beside a process that reads, at least {BUSY:.0%} of the time is not waited", all(busy)))
+        found.append((f"beside one that reads and varies, at least {BUSY:.0%} of the time is not waited", all(busy)))
     return found
 
 

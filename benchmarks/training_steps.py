@@ -34,6 +34,7 @@ from acoustill.learning.module import Learner
 from acoustill.learning.noise import open_noise
 from acoustill.learning.runs import Role
 from acoustill.learning.scene_augmentation import MIXED, vary_views
+from acoustill.learning.varying import BatchAugmentation
 from acoustill.models import Network, Specification, build_network
 from acoustill.models.store import network_class
 from acoustill.rig import preset
@@ -53,7 +54,10 @@ ROWS = {  # files of configs/teachers-students
 }
 CLASSES = tuple(f"class {i}" for i in range(14))
 UNTIMED = 2  # steps that fill caches and the optimiser's averages
-READ, BESIDE = "read", "beside"  # forms that read an archive, in the process that learns or in one beside it
+READ, BESIDE = (
+    "read",
+    "beside",
+)  # forms that read an archive and vary clips, in the process that learns or in one beside it
 
 
 class Worker:
@@ -150,12 +154,15 @@ def our_training(connection: Connection, task: Task, form: str, arguments: argpa
     keep_freed_memory()
     steps = UNTIMED + arguments.steps
     reads = form in (READ, BESIDE)
-    network, batches = (
-        from_archive(task, arguments, int(form == BESIDE)) if reads else (task.network(), [task.batch()] * steps)
-    )
+    network = task.network()
+    vary = BatchAugmentation(task.options.augmentation, network.specification, 0)
+    if reads:
+        network, batches = from_archive(task, arguments, vary if form == BESIDE else None)
+    else:
+        batches = [task.batch() | {"step": torch.tensor([step])} for step in range(steps)]
     clock = time.perf_counter if form == BESIDE else time.process_time
-    learner = TimedLearner(network, task.options.training, task.options.augmentation, None, 0)
-    timed = TimedBatches(batches, clock)
+    learner = Learner(network, task.options.training, None, 0)
+    timed = TimedBatches(batches, clock, None if form == BESIDE else vary)
     bf16 = cpu_multiplies_bf16() if reads else form == "bf16"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.simplefilter("ignore")
@@ -166,13 +173,15 @@ def our_training(connection: Connection, task: Task, form: str, arguments: argpa
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,
-        callbacks=[Pace(connection, learner, timed, clock)],
+        callbacks=[Pace(connection, timed, clock)],
     )
     trainer.fit(learner, timed)
 
 
-def from_archive(task: Task, arguments: argparse.Namespace, workers: int) -> tuple[Network, DataLoader]:
-    """The network as a training begins with it, and its loader."""
+def from_archive(
+    task: Task, arguments: argparse.Namespace, vary: BatchAugmentation | None
+) -> tuple[Network, DataLoader]:
+    """The network as a training begins with it, and its loader; batches that are varied are so by a worker."""
     experiment = task.experiment.model_copy(update={"archive": str(arguments.archive)})
     archive = Archive(experiment.archive)
     split = split_archive(archive, experiment.protocol)
@@ -190,30 +199,25 @@ def from_archive(task: Task, arguments: argparse.Namespace, workers: int) -> tup
         other_microphones=task.role == "student",
         video_shape=network.specification.video_shape,
         noise=None if noise is None else noise.clips("train", frames_of(task.seconds, archive.rig.frame_rate)),
-        workers=workers,
+        vary=vary,
+        workers=0 if vary is None else 1,
     )
     for _ in loader:  # all recordings are opened once in a training, and read often
         pass
     return network.train(), loader
 
 
-class TimedLearner(Learner):
-    """A learner that knows how long its augmentation took."""
-
-    augmenting = 0.0
-
-    def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
-        start = time.process_time()
-        varied = super().on_before_batch_transfer(batch, dataloader_idx)
-        self.augmenting += time.process_time() - start
-        return varied
-
-
 class TimedBatches:
-    """Batches that know how long it took to read them."""
+    """Batches that know how long it took to read them, and to vary them."""
 
-    def __init__(self, batches: Sequence[dict[str, Any]] | DataLoader, clock: Callable[[], float]) -> None:
-        self.batches, self.clock, self.reading = batches, clock, 0.0
+    def __init__(
+        self,
+        batches: Sequence[dict[str, Any]] | DataLoader,
+        clock: Callable[[], float],
+        vary: BatchAugmentation | None,
+    ) -> None:
+        self.batches, self.clock, self.vary = batches, clock, vary
+        self.reading = self.augmenting = 0.0
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -226,26 +230,28 @@ class TimedBatches:
             self.reading += self.clock() - start
             if batch is None:
                 return
+            if self.vary is not None:
+                start = self.clock()
+                batch = self.vary(batch)
+                self.augmenting += self.clock() - start
             yield batch
 
 
 class Pace(lightning.Callback):
     """Waits at the end of each step until it is asked for the next."""
 
-    def __init__(
-        self, connection: Connection, learner: TimedLearner, batches: TimedBatches, clock: Callable[[], float]
-    ) -> None:
-        self.connection, self.learner, self.batches, self.clock = connection, learner, batches, clock
+    def __init__(self, connection: Connection, batches: TimedBatches, clock: Callable[[], float]) -> None:
+        self.connection, self.batches, self.clock = connection, batches, clock
 
     def on_train_start(self, *_: Any) -> None:
         self._wait()
 
     def on_train_batch_end(self, *_: Any) -> None:
         step = self.clock() - self.start
-        self.connection.send({"step": step, "reading": self.batches.reading, "augmenting": self.learner.augmenting})
+        self.connection.send({"step": step, "reading": self.batches.reading, "augmenting": self.batches.augmenting})
         self._wait()
 
     def _wait(self) -> None:
         self.connection.recv()
-        self.batches.reading = self.learner.augmenting = 0.0
+        self.batches.reading = self.batches.augmenting = 0.0
         self.start = self.clock()

@@ -56,7 +56,7 @@ def assert_equal(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> None
     for mine, yours in zip(one, other, strict=True):
         assert mine.keys() == yours.keys()
         assert mine["recording"] == yours["recording"]
-        for name in ("label", "start", "offset"):
+        for name in mine.keys() & {"label", "start", "offset", "step"}:
             assert torch.equal(mine[name], yours[name])
         for stream, view in mine["views"].items():
             assert torch.equal(view, yours["views"][stream])
@@ -180,6 +180,24 @@ def test_workers_change_nothing(archive: Archive, workers: int) -> None:
     assert_equal(random_batches(archive), random_batches(archive, workers=workers))
 
 
+class Louder:
+    """Twice as loud in the first step, three times in the next one, and so on."""
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        factors = batch["step"] + 2
+        return batch | {"views": batch["views"] | {"audio": batch["views"]["audio"] * factors[:, None]}}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_varied_by_who_reads_them(archive: Archive, workers: int) -> None:
+    plain = random_batches(archive, start_step=1)
+    varied = random_batches(archive, start_step=1, vary=Louder(), workers=workers)
+    assert [batch["step"].unique().tolist() for batch in varied] == [[1], [2], [3], [4]]
+    for step, (one, other) in enumerate(zip(plain, varied, strict=True), 1):
+        assert torch.equal(other["views"]["audio"], (step + 2) * one["views"]["audio"])
+        assert torch.equal(other["views"]["image"], one["views"]["image"])
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_going_on_at_a_step_is_the_tail_of_an_undisturbed_run(archive: Archive, workers: int) -> None:
     undisturbed = random_batches(archive)
@@ -223,7 +241,7 @@ def joined(shares: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "views": {stream: join([share["views"][stream] for share in shares]) for stream in shares[0]["views"]},
         "recording": [*chain(*(part[:labelled] for part in names)), *chain(*(part[labelled:] for part in names))],
-        **{name: join([share[name] for share in shares]) for name in ("label", "start", "offset")},
+        **{name: join([share[name] for share in shares]) for name in ("label", "start", "offset", "step")},
     }
 
 

@@ -42,7 +42,8 @@ class Training(_Strict):
         learning_rate: the highest; it follows half a cosine to zero after a short warm-up.
         weight_decay: of AdamW.
         precision: `auto` takes bf16 where the processor multiplies it in hardware.
-        workers: processes that read clips; 0 reads in the main process.
+        workers: processes that read clips and vary them; 0 does both in the one that learns. Give some where cores are
+            free, or a GPU would wait.
         ema: decay of an average of the weights over the steps, which is then validated and kept in place of the last
             weights (Polyak and Juditsky 1992; exponential as in Tarvainen and Valpola 2017); 0 averages nothing.
         validate_in: how the best round is chosen: on clips as they are (`known`), or with noise that is never trained

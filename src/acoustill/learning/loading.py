@@ -12,24 +12,26 @@ All batches are dictionaries:
     recording   list of ids
     start       (batch,) int64, first video frame
     offset      (batch,) int64, audio samples from there to where the clip begins; 0 unless `any_sample` is set
+    step        (batch,) int64, of the training, the same for the whole batch; random crops only
     teachers    (batch, teachers, classes), only where teachers' answers are given
     noise       by stream, as the views: recorded noise to mix with, only where there is any
     snr_db      (batch,), the ratio to mix it at; random crops have none
 
-With workers, clips are read ahead by processes that live as long as the loader. What is read is the same for any number
-of workers.
+With workers, clips are read, and varied, ahead by processes that live as long as the loader. What they give is the same
+for any number of workers.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, all_clips, frames_of
@@ -81,6 +83,7 @@ def random_clip_loader(
     apart_from: Iterable[str | Clip] = (),
     video_shape: tuple[int, int] | None = None,
     noise: NoiseClips | None = None,
+    vary: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     workers: int = 0,
     pin_memory: bool | None = None,
     rank: int | None = None,
@@ -112,6 +115,7 @@ def random_clip_loader(
         apart_from: recordings, or parts, that must not be read here, such as those of validation and test.
         video_shape: (h, w) that video frames are brought to while they are decoded; None keeps them as stored.
         noise: crops of recorded noise as long as the crops, one of which is given beside each.
+        vary: what is done to each batch by the process that reads it, such as a `BatchAugmentation`.
         workers: processes that read clips; 0 reads in this one.
         pin_memory: None does it where there is a CUDA device.
         rank: number of this process among several, see `share_of_process`.
@@ -148,7 +152,18 @@ def random_clip_loader(
     sampler = StepSampler(
         len(recordings), len(unlabelled), batch_size, unlabelled_batch, steps, seed, share, start_step
     )
-    return ClipLoader(clips, batch_sampler=step_batches(sampler), **_reading(workers, pin_memory))
+    collate = default_collate if vary is None else _Varied(vary)
+    return ClipLoader(clips, batch_sampler=step_batches(sampler), collate_fn=collate, **_reading(workers, pin_memory))
+
+
+@dataclass(frozen=True)
+class _Varied:
+    """Makes a batch of samples, and another of that; can be sent to workers."""
+
+    vary: Callable[[dict[str, Any]], dict[str, Any]]
+
+    def __call__(self, samples: list[dict[str, Any]]) -> dict[str, Any]:
+        return self.vary(default_collate(samples))
 
 
 def regular_clip_loader(

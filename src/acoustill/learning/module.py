@@ -15,13 +15,12 @@ from torch.nn.functional import cross_entropy
 from acoustill.learning.calibration import fit_weights
 from acoustill.learning.configuration import Distillation, Training
 from acoustill.learning.objectives import (
-    UNLABELLED,
     generalised_distillation,
     hinton_distillation,
     mix_teachers,
     smoothed_labels,
 )
-from acoustill.learning.scene_augmentation import Augmentation, add_noise, vary_views
+from acoustill.learning.scene_augmentation import add_noise
 from acoustill.models.fusednet import FusedNet
 from acoustill.models.network import Network
 
@@ -34,9 +33,8 @@ class Learner(lightning.LightningModule):
     Args:
         network: what learns.
         training: steps, learning rate, weight decay.
-        augmentation: of the network's view.
         distillation: how teachers' answers are used; None learns from labels alone.
-        seed: of augmentation and dropout.
+        seed: of all that is random in a step, such as dropout.
 
     Attributes:
         averaged: the network with the average of its weights over the steps; None if nothing is averaged.
@@ -47,7 +45,6 @@ class Learner(lightning.LightningModule):
         self,
         network: Network,
         training: Training,
-        augmentation: Augmentation,
         distillation: Distillation | None,
         seed: int,
     ) -> None:
@@ -56,7 +53,6 @@ class Learner(lightning.LightningModule):
         self.averaged = copy.deepcopy(network).requires_grad_(False) if training.ema else None
         self.answers: list[tuple[Tensor, Tensor]] = []
         self.training_options = training
-        self.augmentation = augmentation
         self.distillation = distillation
         self.seed = seed
 
@@ -80,13 +76,6 @@ class Learner(lightning.LightningModule):
     def judged(self) -> Network:
         """What is validated and kept: the network, or the one with averaged weights."""
         return self.network if self.averaged is None else self.averaged
-
-    def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
-        """Training clips are varied where they were read, before they go to an accelerator."""
-        if not self.trainer.training:
-            return batch
-        varied = self._augment(batch["views"], batch.get("noise"), batch["label"])
-        return {name: value for name, value in batch.items() if name != "noise"} | {"views": varied}
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The loss of one step. All that is random in it depends on seed and step alone: resuming is exact."""
@@ -143,27 +132,6 @@ class Learner(lightning.LightningModule):
         weights = torch.from_numpy(fit_weights(of_parts.numpy(), labels.numpy())).float()
         self.judged.weights.copy_(weights)
         return torch.einsum("npc,p->nc", of_parts, weights), labels
-
-    def _augment(self, views: dict[str, Tensor], noise: dict[str, Tensor] | None, labels: Tensor) -> dict[str, Tensor]:
-        """Labelled and unlabelled clips get draws of their own: those of a control's labelled clips are equal."""
-        varied = []
-        for part, chosen in enumerate((labels != UNLABELLED, labels == UNLABELLED)):
-            if not chosen.any():
-                continue
-            generator = torch.Generator().manual_seed((self.seed * 2 + part) * 1_000_003 + self.global_step)
-            mine, heard = views, noise
-            if not chosen.all():
-                mine = {stream: view[chosen] for stream, view in views.items()}
-                heard = noise and {stream: view[chosen] for stream, view in noise.items()}
-            given = vary_views(mine, heard, self.augmentation, self.network.specification, generator)
-            varied.append((chosen, given))
-        if len(varied) == 1:
-            return varied[0][1]
-        whole = {stream: view.new_empty((len(labels), *view.shape[1:])) for stream, view in varied[0][1].items()}
-        for chosen, given in varied:
-            for stream, view in given.items():
-                whole[stream][chosen] = view
-        return whole
 
     def _loss(self, logits: Tensor, batch: dict[str, Any]) -> Tensor:
         how, labels = self.distillation, batch["label"]

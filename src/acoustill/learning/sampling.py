@@ -206,6 +206,7 @@ class TrainingClips(_Clips):
         views: by stream, as `read_clip`.
         label: scalar int64.
         recording, start, offset: where the crop was cut, as in `Clip`.
+        step: that it is drawn for.
         teachers: (teachers, classes), logits averaged over the crop's frames.
         noise: by stream, as long as the views; only where there is noise.
 
@@ -255,6 +256,7 @@ class TrainingClips(_Clips):
         sample = self._read(clip, rng if self.other_microphones else None)
         if draw.recording >= self.labelled:
             sample["label"] = torch.tensor(UNLABELLED)
+        sample["step"] = draw.step
         if self.teacher_logits is not None:
             seen = self.teacher_logits[clip.recording][:, clip.start : clip.start + clip.frames]
             sample["teachers"] = torch.from_numpy(seen.mean(axis=1))

@@ -43,6 +43,7 @@ from acoustill.learning.noise import Noise, open_noise, teachers_noise
 from acoustill.learning.processes import Share, processes_of_node, share_of_process
 from acoustill.learning.runs import Role, check_run, inputs_of, is_finished, say_warnings, start_run
 from acoustill.learning.teachers import TeacherRun, load_teacher, teacher_logits
+from acoustill.learning.varying import BatchAugmentation
 from acoustill.models.fusednet import FusedNet
 from acoustill.models.network import FrameNetwork, Network
 from acoustill.models.store import network_class, save_network
@@ -110,11 +111,12 @@ def train(
         _check_batch(network, len(share.places(options.training.batch_size)) + len(share.places(unlabelled_clips)))
     heard = noise if options.training.validate_in != "known" else None
     validation = _validation_loader(archive, split, network, options, heard)
+    seed = experiment.seed + share.rank * SEEDS_APART  # processes vary clips differently, as one does those of a batch
     clips = None
     if options.training.steps:
-        _training_loader(experiment, role, archive, split, unlabelled, network, noise, None)
+        _training_loader(experiment, role, archive, split, unlabelled, network, noise, None, seed)
         answers = _answers(archive, runs, [*split.train, *unlabelled], share, quiet) if runs else None
-        clips = _training_loader(experiment, role, archive, split, unlabelled, network, noise, answers)
+        clips = _training_loader(experiment, role, archive, split, unlabelled, network, noise, answers, seed)
     if share.rank == 0:
         start_run(folder, inputs)
         say_warnings(folder, archive, split)
@@ -124,9 +126,7 @@ def train(
             told.append(f"{options.network} does not answer for every frame: it can be evaluated, but cannot teach")
         for sentence in told:
             console.print(f"warning: {folder}: {sentence}", markup=False, soft_wrap=True)
-    # processes augment differently, as the clips of one batch do
-    seed = experiment.seed + share.rank * SEEDS_APART
-    learner = Learner(network, options.training, options.augmentation, experiment.distillation if runs else None, seed)
+    learner = Learner(network, options.training, experiment.distillation if runs else None, seed)
     _fit(
         learner,
         clips,
@@ -158,6 +158,7 @@ def _training_loader(
     network: Network,
     noise: Noise | None,
     answers: dict[str, np.ndarray] | None,
+    seed: int,
 ) -> DataLoader:
     """Random crops, step by step; a teacher's may be shorter than the clips that it is judged on, unless it hears."""
     options = experiment.teacher if role == "teacher" else experiment.student
@@ -180,6 +181,7 @@ def _training_loader(
         apart_from=(*split.parts(archive, "validation"), *split.parts(archive, "test")),
         video_shape=network.specification.video_shape,
         noise=noise.clips("train", frames_of(seconds, archive.rig.frame_rate)) if noise is not None and heard else None,
+        vary=BatchAugmentation(options.augmentation, network.specification, seed),
         workers=training.workers,
     )
 
