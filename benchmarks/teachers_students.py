@@ -164,7 +164,7 @@ def main() -> None:
         "missing": [one.name for one in aside],
         "rows": flat_rows(runs),
         "runs": runs,
-        "again": list(again.values()),
+        "again": [again[job.folder] for job in plan if job.folder in again],
     }
     print("\n".join(lines(figures)))
     if arguments.results:

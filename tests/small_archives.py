@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from acoustill.archive import Archive, ImageHeader, create_archive, finish_archive, write_recording
+from acoustill.files import file_hash
 from acoustill.imaging import ImageSpecification, extent_grid
 from acoustill.rig import Camera, Rig
 
@@ -48,3 +50,22 @@ def small_archive(path: Path, recordings: Iterable[dict[str, Any]] = ({}, {}, {}
         write_recording(path, arguments.pop("id", f"r{number:03d}"), **arguments)
     finish_archive(path)
     return Archive(path)
+
+
+def rewrite_entries(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Changes what an archive says of its recordings, in the manifest and in the sidecars.
+
+    Args:
+        path: of the archive.
+        change: is given each entry; files of streams that it takes out are no longer stated.
+    """
+    lines = [json.loads(line) for line in (path / "manifest.jsonl").read_text().splitlines()]
+    for line in lines:
+        sidecar = path / "recordings" / line["id"] / "recording.json"
+        content = json.loads(sidecar.read_text())
+        change(line)
+        change(content["entry"])
+        content["files"] = {stream: file for stream, file in content["files"].items() if stream in line["streams"]}
+        sidecar.write_text(json.dumps(content))
+        line["sidecar"] = file_hash(sidecar)
+    (path / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

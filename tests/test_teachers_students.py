@@ -206,6 +206,37 @@ def test_known_runs_are_those_of_the_same_recordings(small_simulation: Path, tmp
         table.known_runs(results, archive)
 
 
+def test_some_rows_of_known_runs_are_printed_without_the_others(
+    small_simulation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made again of other rows is left out with them."""
+    given = [
+        [name, one.label, "x", one.scenario, one.subject, True, 0.5]
+        for name, one in Archive(small_simulation).entries.items()
+    ]
+    more = {"network": "n", "recipe": "plain", "protocol": "recordings", "fold": 0, "scenarios": []}
+    runs = [run(row, None, 0, given, **more) for row in ("hearnet-plain", "avnet")]
+    (tmp_path / "known.json").write_text(json.dumps({"runs": runs, "again": runs[1:]}))
+    options = [
+        "--finished",
+        "--only",
+        "hearnet-plain",
+        "--out",
+        "runs",
+        "--known",
+        "known.json",
+        "--results",
+        "new.json",
+    ]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["teachers_students", str(small_simulation), str(small_simulation), *options])
+    table.main()
+    kept = json.loads((tmp_path / "new.json").read_text())
+    assert kept["runs"] == runs[:1]
+    assert kept["again"] == []
+    assert kept["planned"] == 5 * 3
+
+
 @pytest.mark.parametrize(
     ("teacher", "unseen", "within"),
     [(0.75, "surely", "surely"), (0.7, "yes", "surely"), (0.56, "NO", "yes"), (0.4, "NO", "NO")],

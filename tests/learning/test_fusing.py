@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.small_archives import rewrite_entries
 from tests.small_simulations import small_experiment, tiny_backbone
 
 from acoustill.archive import Archive
@@ -19,7 +20,6 @@ from acoustill.errors import AcoustillError
 from acoustill.evaluation.calibration import expected_calibration_error
 from acoustill.evaluation.ensembles import mean_predictions
 from acoustill.evaluation.predictions import evaluate_run, read_predictions
-from acoustill.files import file_hash
 from acoustill.learning.calibration import fit_temperature
 from acoustill.learning.fusing import load_parts
 from acoustill.learning.loading import regular_clip_loader
@@ -142,16 +142,7 @@ def test_a_pretrained_backbone_is_a_part_as_any_other(small_simulation: Path, tm
 def without_video(archive: Path, folder: Path) -> Path:
     """The same recordings, as a rig without a camera makes them."""
     shutil.copytree(archive, folder, ignore=shutil.ignore_patterns("video.jpegs", "teachers"))
-    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
-    for line in lines:
-        sidecar = folder / "recordings" / line["id"] / "recording.json"
-        content = json.loads(sidecar.read_text())
-        del content["files"]["video"]
-        for entry in (line, content["entry"]):
-            entry["streams"].remove("video")
-        sidecar.write_text(json.dumps(content))
-        line["sidecar"] = file_hash(sidecar)
-    (folder / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rewrite_entries(folder, lambda entry: entry["streams"].remove("video"))
     return folder
 
 

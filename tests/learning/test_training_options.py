@@ -14,6 +14,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 from tests.learning.conftest import write_small_archive
+from tests.small_archives import rewrite_entries
 from tests.small_simulations import small_experiment
 
 from acoustill.archive import Archive
@@ -182,16 +183,12 @@ def test_missing_pretrained_weights_are_refused_before_the_folder_is_made(
 def in_three_scenarios(folder: Path) -> Path:
     """Three people, each of whom is heard in a lab, in a garden and in a street."""
     write_small_archive(folder, subjects=9, unlabelled=0)
-    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
-    for line in lines:
-        sidecar = folder / "recordings" / line["id"] / "recording.json"
-        content = json.loads(sidecar.read_text())
-        number = int(line["subject"].removeprefix("s"))
-        for entry in (line, content["entry"]):
-            entry |= {"scenario": ("lab", "garden", "street")[number % 3], "subject": f"p{number // 3}"}
-        sidecar.write_text(json.dumps(content))
-        line["sidecar"] = file_hash(sidecar)
-    (folder / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def move(entry: dict[str, Any]) -> None:
+        number = int(entry["subject"].removeprefix("s"))
+        entry |= {"scenario": ("lab", "garden", "street")[number % 3], "subject": f"p{number // 3}"}
+
+    rewrite_entries(folder, move)
     return folder
 
 

@@ -22,10 +22,10 @@ from acoustill.learning.runs import Role, Run, is_finished
 from acoustill.models.fusednet import FusedNet
 from acoustill.models.network import Network, Views
 from acoustill.models.pretrained import initialise_from, pretrained_settings
+from acoustill.models.pretrained.huggingface import SIZE
 from acoustill.models.specification import Specification
 from acoustill.models.store import WEIGHTS, build_network, network_class
 
-PRETRAINED_SIZE = 224  # rows and columns of ImageNet's pictures
 NORMALISATION_CLIPS = 128  # of 454, means then moved by 6 % of a deviation at most, deviations by 3 %
 
 
@@ -124,7 +124,7 @@ def _small_pictures(network: Network, archive: Archive) -> list[str]:
     shape, camera = network.specification.video_shape, archive.rig.camera
     if shape is None or camera is None:
         return []
-    rows, columns = network.settings.get("size", (PRETRAINED_SIZE, PRETRAINED_SIZE))
+    rows, columns = network.settings.get("size", (SIZE, SIZE))
     if 2 * min(shape) >= min(rows, columns):
         return []
     whole = [max(1, round(columns * camera.height / camera.width)), columns]

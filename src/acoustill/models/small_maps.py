@@ -12,9 +12,9 @@ MOST = 72  # places that come out, times places that each of them sees
 class SmallMapConv2d(nn.Conv2d):
     """`torch.nn.Conv2d`, with its weights; while it trains on a processor, small maps are a product of matrices.
 
-    Where the weights are many and the places few, processors spend most of a convolution on sorting its weights and
-    their gradients: of the last stage of a ResNet-50 on pictures of 60 x 80, a product takes an eighth to a half of
-    the time. Kernels are square; without bias, groups or dilation.
+    Where the weights are many and the places few, as in the last stage of a ResNet-50 on pictures of 60 x 80, a product
+    takes less time than a convolution (benchmarks/training.py has a whole step, with and without). Kernels are square;
+    without bias, groups or dilation.
 
     Args:
         in_channels: of the maps.
