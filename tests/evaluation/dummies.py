@@ -67,6 +67,7 @@ def dummy_run(
     seed: int = 0,
     evaluated: bool = True,
     steps: int = 20,
+    teachers: Sequence[Path] = (),
 ) -> Path:
     """A run folder whose predictions are right where `right(entry, number)` says so."""
     experiment = Experiment(
@@ -82,6 +83,7 @@ def dummy_run(
     split = {"train": trained, "validation": [], "test": [entry.id for entry in tested], "unlabelled": []}
     write_json(folder / "data.json", {"archive_id": archive.id, "split": split})
     write_json(folder / "model.json", {"specification": {"classes": list(archive.classes)}})
+    write_json(folder / "teachers.json", [{"folder": str(path), "network": "dualcamnet"} for path in teachers])
     write_json(folder / "run.json", {"role": role, "recipe": recipe, "seed": seed, "seconds": 1.5})
     rounds = [
         {"step": step, "train_loss": 1 / step, "validation_accuracy": 0.5, "validation_loss": 1.0}

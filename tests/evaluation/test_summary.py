@@ -57,6 +57,31 @@ def test_settings_that_did_not_shape_a_network_do_not_split_its_group(tmp_path: 
     assert len(summary_of(first, other)["groups"]) == 1
 
 
+def test_students_of_different_teachers_are_no_repetitions(tmp_path: Path, archive: Archive) -> None:
+    """Teachers of other seeds are; a teacher that is gone is known by its network alone."""
+    one, again = (dummy_run(tmp_path / f"t{seed}", archive, always, "teacher", seed=seed) for seed in (0, 1))
+    other = change(dummy_run(tmp_path / "quiet", archive, always, "teacher"), teacher__augmentation__level_db=0.0)
+    students = [
+        dummy_run(tmp_path / f"s{i}", archive, always, recipe="distilled", seed=i, teachers=teachers)
+        for i, teachers in enumerate([[one], [again], [other], [one, other], [other, one]])
+    ]
+    assert [len(group["runs"]) for group in summary_of(*students)["groups"]] == [2, 1, 2]
+    for gone in (one, again, other):
+        (gone / "run.json").unlink()
+    assert [len(group["runs"]) for group in summary_of(*students)["groups"]] == [3, 2]
+
+
+def test_fused_teachers_of_repetitions_are_repetitions(tmp_path: Path, archive: Archive) -> None:
+    fused = []
+    for seed in (0, 1):
+        parts = [dummy_run(tmp_path / f"part{seed}", archive, always, "teacher", seed=seed)]
+        run = dummy_run(tmp_path / f"fused{seed}", archive, always, "teacher", seed=seed)
+        fused.append(change(run, teacher__network="fusednet", teacher__pretrained=[str(part) for part in parts]))
+    assert len(summary_of(*fused)["groups"]) == 1
+    change(tmp_path / "part1", teacher__augmentation__level_db=0.0)
+    assert len(summary_of(*fused)["groups"]) == 2
+
+
 def test_only_equal_repetitions_are_compared(tmp_path: Path, archive: Archive) -> None:
     """Labels were lucky with seed 1, which the distilled student never had."""
     labels = [dummy_run(tmp_path / "l0", archive, never), dummy_run(tmp_path / "l1", archive, always, seed=1)]

@@ -61,6 +61,13 @@ def test_teachers_are_mixed_as_probabilities_not_as_logits() -> None:
     assert torch.allclose(mixed, expected)
 
 
+def test_teachers_are_mixed_in_float32_where_networks_are_not() -> None:
+    logits = 4 * torch.randn(3, 50, 14, generator=torch.Generator().manual_seed(0))
+    mixed = mix_teachers(logits, 2.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(mix_teachers(logits, 2.0), mixed)
+
+
 @pytest.mark.parametrize("wrong", [TEACHER[0], log_softmax(TEACHER[0], dim=1), torch.full((2, 3), torch.nan)])
 def test_logits_in_place_of_probabilities_are_refused(wrong: torch.Tensor) -> None:
     with pytest.raises(AcoustillError, match="softmax outputs, not logits"):

@@ -80,6 +80,8 @@ def test_recorded_noise_has_the_ratio_asked_for() -> None:
     heard = [one[..., AUDIBLE, :] for one in (beams["beams"], mixed["beams"])]
     assert mixed["beams"].dtype == torch.float32
     assert torch.allclose(ratio_db(*heard), snr_db, atol=1e-2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(add_noise(beams, noise, snr_db, RATE)["beams"], mixed["beams"])
 
 
 def test_audio_and_beams_get_the_same_noise_and_gain() -> None:

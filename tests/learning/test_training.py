@@ -93,12 +93,15 @@ def test_interrupted_training_goes_on_exactly(
 ) -> None:
     experiment = load_experiment(experiment_file, ["student.training.steps=30"])
     train(experiment, "student", tmp_path / "whole", quiet=True)
-    keep = training_module._Keeper.on_train_epoch_end
+    keep, load = training_module._Keeper.on_train_epoch_end, training_module._Keeper.load_state_dict
 
     def die_after_second_round(self, trainer, module) -> None:
         keep(self, trainer, module)
         if trainer.current_epoch == 1:
             raise RuntimeError("power cut")
+
+    def went_on_after_an_hour(self, state: dict[str, Any]) -> None:
+        load(self, state | {"seconds": state["seconds"] + 3600})
 
     monkeypatch.setattr(training_module._Keeper, "on_train_epoch_end", die_after_second_round)
     with pytest.raises(RuntimeError, match="power cut"):
@@ -106,10 +109,12 @@ def test_interrupted_training_goes_on_exactly(
     monkeypatch.undo()
     with pytest.raises(AcoustillError, match="no finished run"):
         Run(tmp_path / "cut")
+    monkeypatch.setattr(training_module._Keeper, "load_state_dict", went_on_after_an_hour)
     train(experiment, "student", tmp_path / "cut", quiet=True)
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
     assert (tmp_path / "whole/metrics.jsonl").read_text() == (tmp_path / "cut/metrics.jsonl").read_text()
+    assert Run(tmp_path / "whole").seconds < 3600 < Run(tmp_path / "cut").seconds
 
 
 def test_finished_run_is_not_trained_again_and_others_are_refused(experiment_file: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from acoustill.evaluation.ensembles import mean_predictions, recording_predictio
 from acoustill.evaluation.predictions import Prediction, read_predictions
 from acoustill.evaluation.statistics import Unit, accuracy_interval, holm, paired_difference
 from acoustill.files import json_hash, read_json_lines
-from acoustill.learning.runs import Run
+from acoustill.learning.runs import Run, is_finished
 
 Key = tuple[object, ...]
 
@@ -70,7 +70,7 @@ class Evaluated:
 
     @cached_property
     def settings(self) -> str:
-        """A hash of all that its repetitions share and that shaped this network."""
+        """A hash of all that its repetitions share and that shaped this network, other runs among it."""
         content = self.run.experiment.model_dump(mode="json")
         for name in ("fold", "held_out"):
             del content["protocol"][name]
@@ -81,7 +81,16 @@ class Evaluated:
             del content["student"], content["distillation"]
         elif self.run.recipe == "labels":
             del content["teacher"], content["distillation"]
+        else:
+            content["teachers"] = sorted(f"{one['network']} {_settings_of(one['folder'])}" for one in self.run.teachers)
+        if isinstance(parts := content.get("teacher", {}).get("pretrained"), list):
+            content["teacher"]["pretrained"] = sorted(map(_settings_of, parts))
         return json_hash(content)
+
+
+def _settings_of(folder: str) -> str:
+    """Those of a run that another one was made from, where it is still there: its folder differs by seed and fold."""
+    return Evaluated(Run(folder), []).settings if is_finished(Path(folder)) else ""
 
 
 def group_runs(evaluated: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:

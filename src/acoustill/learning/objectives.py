@@ -91,7 +91,7 @@ def mix_teachers(logits: Tensor, temperature: float, weights: Sequence[float] | 
     """
     softened = torch.softmax(logits / temperature, dim=-1)
     share = torch.tensor([1.0] * len(logits) if weights is None else weights, device=logits.device)
-    return torch.einsum("k,kbc->bc", share / share.sum(), softened)
+    return (softened * (share / share.sum())[:, None, None]).sum(dim=0)  # no product of matrices: those may be in bf16
 
 
 def smoothed_labels(labels: Tensor, classes: int, entropy: Tensor) -> Tensor:

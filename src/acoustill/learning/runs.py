@@ -66,6 +66,12 @@ class Run:
         """What the network tells apart, in the order of its outputs."""
         return tuple(read_json(self.folder / "model.json")["specification"]["classes"])
 
+    @cached_property
+    def teachers(self) -> list[dict[str, Any]]:
+        """Folder, network, hash of the weights and temperature of each teacher; none without distillation."""
+        found: list[dict[str, Any]] = read_json(self.folder / "teachers.json")
+        return found
+
     def open_archive(self) -> Archive:
         """The archive that the run was trained on.
 

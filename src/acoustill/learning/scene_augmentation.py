@@ -290,7 +290,8 @@ def _power(view: Tensor, stream: str, sample_rate: int) -> Tensor:
     for clip in view:  # one after the other: they are large; and whole, for parts of rows take ten times as long
         spectra = _by_bin(clip).float()
         whole, low = spectra.flatten(), spectra[:, : 2 * first].flatten()
-        powers.append((whole @ whole - low @ low) / (len(spectra) * (bins - first)))
+        with torch.autocast(view.device.type, enabled=False):  # bf16 would lose what is left of strong low frequencies
+            powers.append((whole @ whole - low @ low) / (len(spectra) * (bins - first)))
     return torch.stack(powers).clamp_min(0)
 
 

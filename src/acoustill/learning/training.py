@@ -127,19 +127,20 @@ def train(
         for sentence in told:
             console.print(f"warning: {folder}: {sentence}", markup=False, soft_wrap=True)
     learner = Learner(network, options.training, experiment.distillation if runs else None, seed)
-    _fit(
+    seconds = _fit(
         learner,
         clips,
         validation,
         options.training,
         folder,
         share,
+        started,
         None if quiet else f"{role} {network.name} {recipe}",
         heard is not None,
     )
     if share.rank == 0:
-        seconds = round(time.perf_counter() - started, 1)
-        write_json(folder / "run.json", {"role": role, "recipe": recipe, "seed": experiment.seed, "seconds": seconds})
+        made = {"role": role, "recipe": recipe, "seed": experiment.seed, "seconds": round(seconds, 1)}
+        write_json(folder / "run.json", made)
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)
 
 
@@ -226,23 +227,32 @@ class _Keeper(Callback):
     Args:
         folder: of the run.
         validation: clips to fit the temperature to without their noise; None fits it to the answers of the round.
+        started: `time.perf_counter()` when this process began with it.
 
     Attributes:
         weighed: logits and labels of the clips that the network's parts were weighed on last; None if it has none.
     """
 
-    def __init__(self, folder: Path, validation: DataLoader | None) -> None:
+    def __init__(self, folder: Path, validation: DataLoader | None, started: float) -> None:
         self.folder = folder
         self.validation = validation
+        self.started = started
+        self.before_s = 0.0
         self.weighed: tuple[Tensor, Tensor] | None = None
         self.rows: list[dict[str, float]] = []
         self.best: tuple[float, float] | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "best": self.best}
+        return {"rows": self.rows, "best": self.best, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows, self.best = state_dict["rows"], state_dict["best"]
+        self.before_s = state_dict.get("seconds", 0.0)  # not kept by earlier versions
+
+    @property
+    def seconds(self) -> float:
+        """What the training has taken, with what it took before it was interrupted."""
+        return self.before_s + time.perf_counter() - self.started
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Refuses processes that go on from different steps: they would wait for each other for ever."""
@@ -307,9 +317,11 @@ def _fit(
     training: Training,
     folder: Path,
     share: Share,
+    started: float,
     title: str | None,
     in_noise: bool,
-) -> None:
+) -> float:
+    """Trains, and returns how many seconds it took in all."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     rounds = training.steps // training.validate_every
     checkpoint = folder / "checkpoint"
@@ -319,6 +331,7 @@ def _fit(
     if not torch.cuda.is_available():
         keep_freed_memory()
     once_more = in_noise or isinstance(learner.network, FusedNet)
+    keeper = _Keeper(folder, validation if once_more else None, started)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -333,7 +346,7 @@ def _fit(
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=title is not None,
-            callbacks=[_Keeper(folder, validation if once_more else None), *([_Bar(title)] if title else [])],
+            callbacks=[keeper, *([_Bar(title)] if title else [])],
             num_sanity_val_steps=0,
             plugins=[SafetensorsCheckpointIO()],
             default_root_dir=folder,
@@ -345,6 +358,7 @@ def _fit(
                 trainer.fit(learner, clips, validation, ckpt_path=str(checkpoint) if checkpoint.is_dir() else None)
         except SystemExit as end:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from end
+    return keeper.seconds
 
 
 def _in_bf16(precision: str) -> bool:
