@@ -49,9 +49,9 @@ def image(
     band: Annotated[
         str | None,
         typer.Option(
-            help="Sources, mel bands and MFCC only from low,high in hertz; by default from 100 Hz on, for a video "
-            "from what the array can place. Sources that are lower than the array can place may be phantoms: "
-            "narrow the band, or take `map`.",
+            help="Sources, mel bands and MFCC only from low,high in hertz; by default from 100 Hz on; for a video, "
+            "from the lowest frequency that the array can place. Sources that are lower may be phantoms: narrow the "
+            "band, or take `map`.",
             show_default=False,
         ),
     ] = None,

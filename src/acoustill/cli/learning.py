@@ -73,7 +73,7 @@ def evaluate(
 ) -> None:
     """Answer every test clip of each run, and print accuracies with 95 % intervals, and calibration.
 
-    `--without video` tells what a teacher that can do without is worth where there is no camera; the answers are kept
+    `--without video` tells what a teacher that needs no video is worth where there is no camera; the answers are kept
     beside those with all streams. Runs of several seeds, or of several networks, are an ensemble with `--together`.
     """
     from acoustill.evaluation.localisation import localise_run, localised_summary

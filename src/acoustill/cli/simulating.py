@@ -98,7 +98,7 @@ def avia_sim(
     originals than subjects (one more if there are unlabelled recordings), the command refuses.
 
     `--beams` keeps, beside images and video, what 48 beams hear: complex spectra, 20 ms long, every 10 ms, of the whole
-    array at a hundredth of its data, and 2.4 MB a second of a recording. Teachers that listen to beams are trained on
+    array: 2.4 MB a second, where the signals of 128 microphones take 6.3. Teachers that listen to beams are trained on
     scenes with recorded noise in them, as if both had been heard at once.
 
     `--layout avia` writes `matfiles/` and `sync/` as AVIA comes, for other code: 2^31 of its int32 audio is 100 Pa. It
