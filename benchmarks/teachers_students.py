@@ -48,7 +48,7 @@ from acoustill.archive import Archive
 from acoustill.evaluation.ensembles import recording_predictions
 from acoustill.evaluation.localisation import localise_run
 from acoustill.evaluation.predictions import Prediction, evaluate_run
-from acoustill.evaluation.statistics import Estimate, Unit, accuracy_interval, holm, paired_difference
+from acoustill.evaluation.statistics import PairedDifference, Unit, accuracy_interval, holm, paired_difference
 from acoustill.files import file_hash, read_json, write_json, write_text
 from acoustill.jobs import collect_jobs, progress_bar
 from acoustill.learning import load_experiment
@@ -64,7 +64,13 @@ RECIPES = ("plain", "augmented")  # labels alone; with noise and reverberation
 ANSWER = ("recording", "label", "predicted", "scenario", "subject", "seen")  # and the share of its clips that are right
 SIDES = ("within", "new subjects", "unseen")
 BY_SEED = ("within", "unseen")
-UNASKED = (("beamnet", "beamnet-heard"), ("micnet-augmented", "compactnet-augmented"))
+UNASKED = (
+    ("beamnet", "beamnet-heard"),
+    ("beamnet-true", "beamnet"),
+    ("micnet-augmented", "compactnet-augmented"),
+    ("micnet-augmented", "hearnet-augmented"),
+    *((f"{network}-augmented", f"{network}-plain") for network in ("compactnet", "hearnet", "soundnet5")),
+)
 POINTS_UNSEEN, POINTS_WITHIN = 0.10, 0.03
 TRIED_ON = 0  # the seed whose test was looked at while networks and settings were tried out
 
@@ -358,13 +364,13 @@ def lines(figures: dict[str, Any]) -> list[str]:
         f"{figures['archive']['recordings']} recordings, {len(figures['archive']['classes'])} classes, "
         f"{len(figures['runs'])} of {figures['planned']} runs, {len(figures['missing'])} failed",
         *_machines(figures),
-        f"{'':20s}{'param':>7s}{'MAC/clip':>9s}{'steps':>6s}{'seeds':>6s}  "
+        f"{'':20s}{'param':>7s}{'MAC/clip':>9s}{'steps':>6s}{'runs':>6s}  "
         + "".join(f"{side:22s}" for side in SIDES)
         + "".join(f"{scenario:>9s}" for scenario in scenarios),
     ]
     for row in sorted(by_row, key=lambda row: (by_row[row][0]["role"] == "student", row)):
         found.append(_table_line(row, by_row[row], judged[row], scenarios))
-    return found + _by_seed(by_row) + _localisation(by_row) + _asked(judged, untried) + _beside(judged)
+    return found + _by_seed(by_row) + _localisation(by_row) + _asked(judged, untried) + _beside(judged, untried)
 
 
 def _machines(figures: dict[str, Any]) -> list[str]:
@@ -388,10 +394,9 @@ def _machines(figures: dict[str, Any]) -> list[str]:
 
 
 def _table_line(row: str, runs: list[dict[str, Any]], judged: dict[str, Side], scenarios: Sequence[str]) -> str:
-    first, seeds = runs[0], len({run["seed"] for run in runs})
-    line = (
-        f"{row:20s}{first['parameters'] / 1e6:6.2f}M{first['multiply_adds'] / 1e6:8.0f}M{first['steps']:6d}{seeds:6d}  "
-    )
+    first = runs[0]
+    millions = f"{first['parameters'] / 1e6:6.2f}M{first['multiply_adds'] / 1e6:8.0f}M"
+    line = f"{row:20s}{millions}{first['steps']:6d}{len(runs):6d}  "
     line += "".join(f"{_estimate(judged[side]):22s}" for side in SIDES)
     for scenario in scenarios:
         right = [value for key, value in judged["unseen"].items() if key[2] == scenario]
@@ -451,7 +456,7 @@ def _asked(judged: dict[str, dict[str, Side]], untried: dict[str, dict[str, Side
     itself: that is to their advantage. `untried` has what is left without the seed that settings were tried out on.
     """
     students = [row for row in judged if row.endswith("-augmented")]
-    found = []
+    found: list[tuple[str, str, str, float, PairedDifference, PairedDifference | None]] = []
     for side, points in (("unseen", POINTS_UNSEEN), ("within", POINTS_WITHIN)):
         student, part = _best(students, judged, side), _best(parts_of("fusednet"), judged, side)
         pairs = [("fusednet", student, points), ("beamnet", student, points)]
@@ -459,52 +464,56 @@ def _asked(judged: dict[str, dict[str, Side]], untried: dict[str, dict[str, Side
         pairs += [("beamnet", "beamnet-loudest", 0.0)]
         pairs += [(f"compactnet-{recipe}", f"hearnet-{recipe}", 0.0) for recipe in RECIPES]
         for one, other, least in pairs:
-            if other is None or one not in judged or other not in judged:
-                continue
-            if units := _differences(judged[one][side], judged[other][side]):
-                rest = _differences(untried[one][side], untried[other][side])
-                found.append((side, one, other, least, rest, paired_difference(units)))
-    adjusted = holm([difference.p for *_, difference in found])
+            if other is not None and (difference := _difference(judged, one, other, side)):
+                found.append((side, one, other, least, difference, _difference(untried, one, other, side)))
+    adjusted = holm([difference.p for *_, difference, _ in found])
     return [
-        f"{_verdict(difference.estimate, rest, least):9s}{side}: {one} - {other} "
-        f"{_with_interval(difference.estimate)}, asked {least:+.2f}, {_without(rest)}p = {p:.4f}"
-        for (side, one, other, least, rest, difference), p in zip(found, adjusted, strict=True)
+        f"{_verdict(difference, rest, least):9s}{side}: {one} - {other} "
+        f"{_with_interval(difference)}, asked {least:+.2f}, {_without(rest)}p = {p:.4f}"
+        for (side, one, other, least, difference, rest), p in zip(found, adjusted, strict=True)
     ]
 
 
-def _differences(one: Side, other: Side) -> list[Unit]:
-    return [Unit(one[key] - other[key], key[0], key[1]) for key in one if key in other]
+def _difference(judged: dict[str, dict[str, Side]], one: str, other: str, side: str) -> PairedDifference | None:
+    """Of the recordings that both rows answered; None where there are none."""
+    if one not in judged or other not in judged:
+        return None
+    first, second = judged[one][side], judged[other][side]
+    units = [Unit(first[key] - second[key], key[0], key[1]) for key in first if key in second]
+    return paired_difference(units) if units else None
 
 
-def _beside(judged: dict[str, dict[str, Side]]) -> list[str]:
+def _beside(judged: dict[str, dict[str, Side]], untried: dict[str, dict[str, Side]]) -> list[str]:
     """Differences that nothing is asked of, each with the p that it has alone."""
     found = []
     for one, other in UNASKED:
         for side in BY_SEED:
-            if one in judged and other in judged and (units := _differences(judged[one][side], judged[other][side])):
-                difference = paired_difference(units)
-                told = f"{_with_interval(difference.estimate)}, p = {difference.p:.4f} alone"
+            if difference := _difference(judged, one, other, side):
+                without = _without(_difference(untried, one, other, side))
+                told = f"{_with_interval(difference)}, {without}p = {difference.p:.4f} alone"
                 found.append(f"{'unasked':9s}{side}: {one} - {other} {told}")
     return found
 
 
-def _with_interval(difference: Estimate) -> str:
-    return f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+def _with_interval(difference: PairedDifference) -> str:
+    one = difference.estimate
+    return f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
 
 
-def _without(units: Sequence[Unit]) -> str:
+def _without(rest: PairedDifference | None) -> str:
     """The same difference without the seed that was tried on, where there are others."""
-    return f"without seed {TRIED_ON} {np.mean([unit.value for unit in units]):+.3f}, " if units else ""
+    return f"without seed {TRIED_ON} {_with_interval(rest)}, " if rest else ""
 
 
-def _verdict(difference: Estimate, rest: Sequence[Unit], least: float) -> str:
+def _verdict(difference: PairedDifference, rest: PairedDifference | None, least: float) -> str:
     """Whether a difference is as large as asked: surely, by its interval; as measured; or not.
 
     Where there are other seeds than the one that settings were tried out on, it has to be so without that one, too.
     """
-    if rest and np.mean([unit.value for unit in rest]) < least:
-        return "NO"
-    return "surely" if difference.low >= least else "yes" if difference.value >= least else "NO"
+    both = difference.estimate, (rest or difference).estimate
+    if min(one.low for one in both) >= least:
+        return "surely"
+    return "yes" if min(one.value for one in both) >= least else "NO"
 
 
 if __name__ == "__main__":

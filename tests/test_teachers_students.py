@@ -163,7 +163,7 @@ def test_the_table_has_a_line_a_row_teachers_first() -> None:
     found = table.lines(made_up(0.75, 0.5))
     assert found[:2] == ["30 recordings, 2 classes, 4 of 8 runs, 0 failed", "4 runs: a machine, archive 01234567"]
     teacher, student = found[3:5]
-    assert teacher.split()[:5] == ["fusednet", "0.45M", "20M", "400", "1"]
+    assert teacher.split()[:5] == ["fusednet", "0.45M", "20M", "400", "2"]
     assert student.startswith("hearnet-augmented")
     assert teacher.count("0.750") == 3  # within, unseen, and the scenario
     assert teacher.split()[-1] == "0.750"
@@ -299,6 +299,17 @@ def test_a_claim_has_to_hold_without_the_seed_that_was_tried_on() -> None:
     ]
     assert verdicts == ["NO", "NO"]
     assert [line.split()[0] for line in table.lines(figures) if " asked " in line] == ["surely", "surely"]
+
+
+def test_a_claim_is_sure_if_it_is_so_without_the_seed_that_was_tried_on() -> None:
+    """Both seeds together are 0.38 better, and 0.11 less at the least; the other seed alone is 0.2 better."""
+    figures = made_up(0.8, 0.25)
+    others = [one | {"seed": 1} for one in made_up(0.45, 0.25)["runs"]]
+    found = table.lines(figures | {"runs": figures["runs"] + others})
+    (line,) = [line for line in found if "unseen: fusednet - hearnet" in line]
+    assert line.startswith("yes")
+    low, without = (float(part.partition(",")[0]) for part in line.split(" [")[1:])
+    assert low >= table.POINTS_UNSEEN > without
 
 
 def test_each_seed_stands_alone_too() -> None:
