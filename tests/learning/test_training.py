@@ -72,6 +72,14 @@ def test_student_learns_from_teacher_alone(experiment_file: Path, teacher: Path,
     assert len(stated["sha256"]) == 64
 
 
+def test_two_teachers_teach_together_in_bf16(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
+    train(load_experiment(experiment_file, ["seed=5"]), "teacher", tmp_path / "other", quiet=True)
+    overrides = ["distillation.imitation=1.0", "student.training.steps=60", "student.training.precision=bf16"]
+    train(load_experiment(experiment_file, overrides), "student", tmp_path / "run", [teacher, tmp_path / "other"], True)
+    assert accuracy(tmp_path / "run") >= 0.9
+    assert len(Run(tmp_path / "run").teachers) == 2
+
+
 def test_shuffled_teacher_teaches_nothing(experiment_file: Path, teacher: Path, tmp_path: Path) -> None:
     overrides = ["distillation.imitation=1.0", "distillation.control=shuffled-teacher"]
     train(load_experiment(experiment_file, overrides), "student", tmp_path / "run", [teacher], quiet=True)

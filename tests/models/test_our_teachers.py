@@ -330,6 +330,15 @@ def test_masks_are_of_the_width_asked_for() -> None:
     assert torch.equal(masking.eval()(torch.ones(2, 1, 4, 4)), torch.ones(2, 1, 4, 4))
 
 
+def test_one_microphone_can_be_masked_as_beams_are() -> None:
+    masks = Masking()
+    network = build_network("micnet", specification("micnet"), {"masks": [masks.times, masks.bands]})
+    assert (network.masking.times, network.masking.bands) == (masks.times, masks.bands)
+    for wrong in ([0.1], [0.1, 1.5], [0.1, 0.2, 0.3]):
+        with pytest.raises(AcoustillError, match="two shares from 0 to 1"):
+            build_network("micnet", specification("micnet"), {"masks": wrong})
+
+
 def test_decibels_have_a_floor() -> None:
     assert torch.equal(decibels(torch.tensor([0.0, 1.0])), torch.tensor([-120.0, 0.0]))
 
