@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from acoustill.errors import AcoustillError
 from acoustill.files import (
+    ABANDONED_S,
+    _place,
     file_hash,
     json_hash,
     read_json,
@@ -191,20 +194,35 @@ def test_what_a_dying_process_moved_aside_is_put_back(tmp_path: Path) -> None:
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    (tmp_path / f".a.{dead.pid}.part").write_text("half")
-    (tmp_path / f".a.{os.getppid()}.part").write_text("of one that writes")
-    (tmp_path / f".b.{dead.pid}.part").write_text("of another file")
+    here = _place()
+    (tmp_path / f".a.{here}-{dead.pid}.part").write_text("half")
+    (tmp_path / f".a.{here}-{os.getppid()}.part").write_text("of one that writes")
+    (tmp_path / f".b.{here}-{dead.pid}.part").write_text("of another file")
     write_text(tmp_path / "a", "whole")
-    others = [f".a.{os.getppid()}.part", f".b.{dead.pid}.part"]
+    others = [f".a.{here}-{os.getppid()}.part", f".b.{here}-{dead.pid}.part"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "a"])
-    for ending in (".part", ".old.part"):
-        (tmp_path / f".folder.{dead.pid}{ending}").mkdir()
+    before = f".folder.{here}-{dead.pid}.old.part"
+    for name in (before, f".folder.{here}-{dead.pid}.part"):
+        (tmp_path / name).mkdir()
     with replacing_folder(tmp_path / "folder"):
         left = {path.name for path in tmp_path.glob(".folder*")}
-        assert left == {f".folder.{dead.pid}.old.part", f".folder.{os.getpid()}.part"}  # it may be all there is of it
+        assert left == {before, f".folder.{here}-{os.getpid()}.part"}  # it may be all there is of it
     with replacing_folder(tmp_path / "folder"):
         pass
     assert not list(tmp_path.glob(".folder*"))
+
+
+def test_what_another_machine_writes_is_left_alone_for_a_day(tmp_path: Path) -> None:
+    """Its processes have numbers that are nobody's here, or somebody else's."""
+    elsewhere = [tmp_path / f".a.{8 * 'f'}-{process}.part" for process in (os.getpid(), 999_999_999)]
+    for beside in elsewhere:
+        beside.write_text("half")
+    write_text(tmp_path / "a", "whole")
+    assert all(beside.exists() for beside in elsewhere)
+    yesterday = time.time() - ABANDONED_S - 60
+    os.utime(elsewhere[0], (yesterday, yesterday))
+    write_text(tmp_path / "a", "whole")
+    assert [beside.exists() for beside in elsewhere] == [False, True]
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), OSError("3 requested, 0 written")])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import functools
 import glob
 import hashlib
 import json
 import math
 import os
+import platform
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +21,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from acoustill.errors import AcoustillError
+
+ABANDONED_S = 86400  # since it was written to, after which what another machine left is taken for a dead process's
 
 
 @contextmanager
@@ -34,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise AcoustillError(f"{path}: is a folder, expected the name of a file to write")
     for left in _left_behind(path, ".part"):
         left.unlink(missing_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{_writer()}.part")
     try:
         with _naming(path, beside):
             yield beside
@@ -63,8 +69,8 @@ def replacing_folder(path: Path, clean: bool = True) -> Iterator[Path]:
     endings = ([".part", ".old.part"] if path.exists() else [".part"]) if clean else []
     for left in (left for ending in endings for left in _left_behind(path, ending)):
         shutil.rmtree(left, ignore_errors=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    before = path.with_name(f".{path.name}.{os.getpid()}.old.part")
+    beside = path.with_name(f".{path.name}.{_writer()}.part")
+    before = path.with_name(f".{path.name}.{_writer()}.old.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
         with _naming(path, beside):
@@ -97,12 +103,35 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _writer() -> str:
+    """What this process calls itself in names of files, so that no other one does that shares the folder."""
+    return f"{_place()}-{os.getpid()}"
+
+
+@functools.cache
+def _place() -> str:
+    """The machine or container within which numbers of processes tell them apart."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+
+
 def _left_behind(path: Path, ending: str) -> list[Path]:
     """The temporary neighbours of `path` whose processes are no more."""
-    start = f".{path.name}."
-    found = [name for name in os.listdir(path.parent) if name.startswith(start) and name.endswith(ending)]
-    numbers = {name: name[len(start) : -len(ending)] for name in found}
-    return [path.with_name(name) for name, number in numbers.items() if number.isdecimal() and not _runs(int(number))]
+    named = re.compile(rf"\.{re.escape(path.name)}\.([0-9a-f]{{8}})-(\d+){re.escape(ending)}")
+    found = filter(None, map(named.fullmatch, os.listdir(path.parent)))
+    return [beside for match in found if _is_abandoned(beside := path.with_name(match[0]), match[1], int(match[2]))]
+
+
+def _is_abandoned(beside: Path, place: str, process: int) -> bool:
+    if place == _place():
+        return not _runs(process)
+    try:
+        return time.time() - beside.stat().st_mtime > ABANDONED_S
+    except OSError:  # it is done
+        return False
 
 
 def _runs(process: int) -> bool:

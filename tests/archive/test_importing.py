@@ -145,6 +145,16 @@ def test_a_source_that_changed_is_imported_again(tmp_path: Path) -> None:
     assert [entry.label for entry in result.archive.entries.values()] == ["clap", "knock", "clap"]
 
 
+def test_a_source_that_changed_and_cannot_be_taken_is_not_kept_as_it_was(tmp_path: Path) -> None:
+    run_import(toy_plan(3), tmp_path / "out")
+    plan = toy_plan(3)
+    broken = replace(plan.sources[1], label="knock", broken=True)
+    result = run_import(replace(plan, sources=(plan.sources[0], broken, plan.sources[2])), tmp_path / "out")
+    assert [one.name for one in result.aside] == ["r001"]
+    assert list(result.archive.entries) == ["r000", "r002"]
+    assert not validate_archive(tmp_path / "out")
+
+
 def test_what_is_no_more_in_the_source_is_not_kept_in_silence(tmp_path: Path) -> None:
     run_import(toy_plan(3), tmp_path / "out")
     with pytest.raises(AcoustillError, match=r"a recording is there that cannot be imported any more, 'r002' first"):
@@ -189,9 +199,9 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     with subprocess.Popen(line, env=environment, stderr=subprocess.DEVNULL, start_new_session=True) as running:
         while running.poll() is None and not [*(tmp_path / "out").glob("recordings/[!.]*")]:
             time.sleep(0.01)
-        writing = [folder.name.split(".")[-2] for folder in (tmp_path / "out").glob("recordings/.*.part")]
+        writing = [folder.stem for folder in (tmp_path / "out").glob("recordings/.*.part")]
         assert writing, "nobody was writing"
-        os.kill(int(writing[0]), signal.SIGKILL)
+        os.kill(int(writing[0].rpartition("-")[2]), signal.SIGKILL)
         assert running.wait(60) == 0
     assert bytes_of(tmp_path / "out") == bytes_of(whole)
 

@@ -15,6 +15,7 @@ from acoustill.archive import Archive, finish_archive, validate_archive, write_r
 from acoustill.archive.array_writer import ArrayWriter
 from acoustill.archive.writer import FrameWriter
 from acoustill.errors import AcoustillError
+from acoustill.files import _place
 from small_archives import small_archive, start_archive, streams
 
 STAGES = [(ArrayWriter, "append_columns"), (ArrayWriter, "append"), (FrameWriter, "append"), (writer, "write_json")]
@@ -125,7 +126,7 @@ def test_a_start_that_was_killed_is_started_anew(tmp_path: Path) -> None:
     path = tmp_path / "archive"
     (path / "recordings").mkdir(parents=True)
     (path / "rig.yaml").write_text("half a r")
-    (path / ".archive.json.999999999.part").write_text("{")
+    (path / f".archive.json.{_place()}-999999999.part").write_text("{")
     small_archive(path)
     assert not validate_archive(path)
 

@@ -115,6 +115,8 @@ def run_import(plan: ImportPlan, out: str | Path, jobs: int = 1) -> ImportResult
             if not was_there:
                 shutil.rmtree(out, ignore_errors=True)
             raise AcoustillError(f"{out}: none of {len(failed)} recordings could be taken; {_first(failed)}")
+        for one in failed:  # what an earlier call made of it is not what it is now
+            shutil.rmtree(out / "recordings" / one.name, ignore_errors=True)
         finish_archive(out, aside)
     archive = Archive(out)
     return ImportResult(archive, len(missing) - len(failed), aside, count_notes(archive))
