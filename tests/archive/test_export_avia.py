@@ -19,7 +19,9 @@ from acoustill.archive.importers.avia import plan_avia
 from acoustill.archive.importers.avia_names import ACTIONS, SCENARIOS
 from acoustill.archive.importers.frame_folders import FrameOptions
 from acoustill.archive.importers.importing import run_import
+from acoustill.archive.writer import writing_recording
 from acoustill.errors import AcoustillError
+from acoustill.imaging.beam_specification import BeamSpecification
 from acoustill.imaging.specification import ForeignImages
 from acoustill.rig import Camera, Rig
 from avia_folders import noise_take
@@ -59,6 +61,10 @@ def archive(rig: Rig, tmp_path: Path) -> Archive:
 
 def content(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def content_times(path: Path) -> dict[str, int]:
+    return {str(file.relative_to(path)): file.stat().st_mtime_ns for file in path.rglob("*.npy")}
 
 
 def reimported(folders: Path, rig: Rig, path: Path) -> Archive:
@@ -114,6 +120,50 @@ def test_goes_on_where_it_stopped_with_equal_bytes(archive: Archive, tmp_path: P
     next((tmp_path / "killed/matfiles/Location_03/Subject_09/Action_13/MFCC_Image").iterdir()).unlink()
     export_avia(archive, tmp_path / "killed", jobs=2)
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
+
+
+def test_samples_after_the_last_frame_stay_behind(rig: Rig, tmp_path: Path) -> None:
+    """As there are in what was imported from a rig's files; AVIA has as many files of audio as of images."""
+    audio = np.arange(CHANNELS * (FRAMES * SAMPLES + 5)).reshape(CHANNELS, -1) / 100
+    labels = dict(zip(("scenario", "subject", "label"), TAKES[0], strict=True))
+    for kind, scale in ((np.float32, 1.0), (np.int32, 1e-9)):
+        path, out = tmp_path / kind.__name__, tmp_path / f"{kind.__name__}-avia"
+        create_archive(path, rig)
+        with writing_recording(path, "one", SAMPLES, **labels) as writer:
+            writer.audio(range(CHANNELS), audio.shape[1], kind, scale).append_columns(audio.astype(kind))
+            film = writer.video()
+            for picture in np.zeros((FRAMES, 48, 64, 3), np.uint8):
+                film.append(picture, None)
+        finish_archive(path)
+        assert not export_avia(Archive(path), out)
+        (entry,) = reimported(out, rig, tmp_path / f"{kind.__name__}-again").entries.values()
+        assert entry.frames == FRAMES
+        touched = content_times(out)
+        assert not export_avia(Archive(path), out)
+        assert content_times(out) == touched
+
+
+def test_an_archive_with_beams_is_exported_without_them_and_twice(rig: Rig, tmp_path: Path) -> None:
+    beams = BeamSpecification(rows=2, columns=3)
+    create_archive(tmp_path / "archive", rig, None, None, beams)
+    spectra = np.zeros((FRAMES, *beams.shape(rig), 2), np.float16)
+    for number, (scenario, subject, label) in enumerate(TAKES[:2]):
+        labels = {"label": label, "scenario": scenario, "subject": subject}
+        heard = {"audio": np.zeros((1, FRAMES * SAMPLES), np.float32), "microphones": (0,)} if number else {}
+        write_recording(tmp_path / "archive", f"take-{number}", frames=FRAMES, beams=spectra, **heard, **labels)
+    finish_archive(tmp_path / "archive")
+    for _ in range(2):
+        (aside,) = export_avia(Archive(tmp_path / "archive"), tmp_path / "out")
+        assert (aside.name, "beams alone" in aside.why) == ("take-0", True)
+
+
+def test_an_archive_at_an_address_is_exported(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACOUSTILL_CACHE", str(tmp_path / "cache"))
+    assert not export_avia(Archive(f"file://{archive.path}"), tmp_path / "far", jobs=2)
+    assert not export_avia(archive, tmp_path / "near")
+    assert content(tmp_path / "far") == content(tmp_path / "near")
 
 
 def test_other_folders_are_refused(archive: Archive, tmp_path: Path) -> None:

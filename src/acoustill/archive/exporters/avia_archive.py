@@ -24,9 +24,10 @@ from acoustill.archive.exporters.avia import (
 from acoustill.archive.pictures import JPEG, decode_picture, encode_picture
 from acoustill.archive.recording import Recording
 from acoustill.archive.writer import JPEG_QUALITY
-from acoustill.errors import AcoustillError
+from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import only_writer
 from acoustill.jobs import SetAside, run_jobs
+from acoustill.rig.rig import Rig
 
 
 def export_avia(archive: Archive, out: Path, jobs: int = 1) -> list[SetAside]:
@@ -48,39 +49,42 @@ def export_avia(archive: Archive, out: Path, jobs: int = 1) -> list[SetAside]:
         AcoustillError: if the folder holds something else, or no recording can be exported.
     """
     aside: list[SetAside] = []
-    numbered: list[tuple[str, AviaNumbers]] = []
-    for entry in archive.entries.values():
+    numbered: list[tuple[Recording, AviaNumbers]] = []
+    for name, entry in archive.entries.items():
         try:
-            numbered.append((entry.id, _numbers(entry)))
+            numbered.append((archive[name], _numbers(entry)))
         except AcoustillError as error:
-            aside.append(SetAside(entry.id, str(error)))
+            aside.append(SetAside(name, str(error)))
     if not numbered:
         raise AcoustillError(f"{archive.path}: no recording can be exported; {aside[0].why}")
     twice = [numbers for numbers, count in Counter(numbers for _, numbers in numbered).items() if count > 1]
     if twice:
-        one, other = [recording for recording, numbers in numbered if numbers == twice[0]][:2]
+        one, other = [recording.entry.id for recording, numbers in numbered if numbers == twice[0]][:2]
         raise AcoustillError(f"{archive.path}: {one} and {other} would both be {twice[0].place}, where AVIA has one")
-    full_scale = _full_scale(archive, [recording for recording, _ in numbered])
-    write = functools.partial(_export, archive=archive.path, out=out, full_scale=full_scale)
+    full_scale = _full_scale([recording for recording, _ in numbered])
+    write = functools.partial(_export, rig=archive.rig, out=out, full_scale=full_scale)
     with only_writer(out):
         start_avia(out, archive.rig, {"command": "export avia", "archive": archive.id}, full_scale)
-        missing = [(name, numbers) for name, numbers in numbered if not _is_there(out, numbers, archive.entries[name])]
-        aside += run_jobs(write, missing, [name for name, _ in missing], min(jobs, max(1, len(missing))), "exporting")
+        missing = [(recording, numbers) for recording, numbers in numbered if not _is_there(out, numbers, recording)]
+        names = [recording.entry.id for recording, _ in missing]
+        aside += run_jobs(write, missing, names, min(jobs, max(1, len(missing))), "exporting")
     return aside
 
 
 def _numbers(entry: Entry) -> AviaNumbers:
+    if set(entry.streams) == {"beams"}:
+        raise bad_input(f"recording {entry.id}", "streams", "beams alone", "audio, images or video, which AVIA has")
     return avia_numbers(f"recording {entry.id}", entry.scenario, entry.subject, entry.label)
 
 
-def _is_there(out: Path, numbers: AviaNumbers, entry: Entry) -> bool:
-    folders = stream_folders(out, numbers)
-    return all(is_whole(folders[stream], entry.frames) for stream in entry.streams)
+def _is_there(out: Path, numbers: AviaNumbers, recording: Recording) -> bool:
+    entry, folders = recording.entry, stream_folders(out, numbers)
+    return all(is_whole(folders[stream], entry.frames) for stream in entry.streams if stream in folders)
 
 
-def _full_scale(archive: Archive, recordings: list[str]) -> float:
+def _full_scale(recordings: list[Recording]) -> float:
     """That of int32 audio if it is the same in all recordings, else `FULL_SCALE_PA`."""
-    stated = [archive[recording].sidecar.files.get("audio") for recording in recordings]
+    stated = [recording.sidecar.files.get("audio") for recording in recordings]
     scales = {(audio.dtype, audio.scale) for audio in stated if audio is not None}
     if len(scales) == 1:
         dtype, scale = scales.pop()
@@ -89,30 +93,29 @@ def _full_scale(archive: Archive, recordings: list[str]) -> float:
     return FULL_SCALE_PA
 
 
-def _export(named: tuple[str, AviaNumbers], archive: Path, out: Path, full_scale: float) -> None:
-    name, numbers = named
-    opened = Archive(archive)
-    recording = opened[name]
+def _export(numbered: tuple[Recording, AviaNumbers], rig: Rig, out: Path, full_scale: float) -> None:
+    recording, numbers = numbered
     streams = recording.entry.streams
     write_avia(
         out,
         numbers,
         image=iter(recording.image) if "image" in streams else None,
-        audio=_audio(recording, opened.rig.channels, opened.rig.samples_per_frame, full_scale)
-        if "audio" in streams
-        else None,
+        audio=_audio(recording, rig, full_scale) if "audio" in streams else None,
         video=_pictures(recording) if "video" in streams else None,
     )
 
 
-def _audio(recording: Recording, channels: int, samples_per_frame: int, full_scale: float) -> Iterator[np.ndarray]:
+def _audio(recording: Recording, rig: Rig, full_scale: float) -> Iterator[np.ndarray]:
+    """Whole frames alone: AVIA has as many files of audio as of images."""
     stored, stated = recording.audio, recording.sidecar.files["audio"]
-    rows = slice(None) if stated.microphones == tuple(range(channels)) else slice(1)
+    rows = slice(None) if stated.microphones == tuple(range(rig.channels)) else slice(1)
+    samples = recording.entry.frames * rig.samples_per_frame
     if stored.dtype == np.int32 and stated.scale * 2**31 == full_scale:
-        for start in range(0, stored.shape[1], samples_per_frame):
-            yield np.ascontiguousarray(stored[rows, start : start + samples_per_frame])
+        for start in range(0, samples, rig.samples_per_frame):
+            yield np.ascontiguousarray(stored[rows, start : start + rig.samples_per_frame])
     else:
-        yield from to_int32(recording.signals(rows=rows), full_scale, samples_per_frame, recording.folder)
+        signals = recording.signals(stop=samples, rows=rows)
+        yield from to_int32(signals, full_scale, rig.samples_per_frame, recording.folder)
 
 
 def _pictures(recording: Recording) -> Iterator[bytes]:
