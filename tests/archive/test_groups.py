@@ -43,6 +43,28 @@ def test_excerpts_of_one_recording_are_on_one_side(seed: int, tmp_path: Path) ->
     assert split.unlabelled
 
 
+def test_excerpts_of_an_unlabelled_copy_are_where_the_recording_is(tmp_path: Path) -> None:
+    """Of a recording that is tested there is an unlabelled copy; what was cut from that is not learnt from."""
+    usual = small_archive(tmp_path / "archive").entries["r000"].model_dump(mode="json") | {"subject": None}
+    lines = [
+        usual | {"id": f"a{take:02d}", "content": f"{take:064x}", "label": ("clap", "knock")[take % 2]}
+        for take in range(12)
+    ]
+    write_json_lines(tmp_path / "archive/manifest.jsonl", lines)
+    tested = split_archive(Archive(tmp_path / "archive"), Protocol(name="recordings")).test[0]
+    (content,) = (line["content"] for line in lines if line["id"] == tested)
+    lines += [
+        usual | {"id": "b-copy", "content": content, "origin": "b", "label": None},
+        usual | {"id": "b-1s", "content": "a" * 64, "origin": "b", "label": None},
+        usual | {"id": "b-2s", "content": "b" * 64, "origin": "b", "label": "clap"},
+        usual | {"id": "other", "content": "c" * 64, "origin": "c", "label": None},
+    ]
+    write_json_lines(tmp_path / "archive/manifest.jsonl", lines)
+    split = split_archive(Archive(tmp_path / "archive"), Protocol(name="recordings"))
+    assert {tested, "b-2s"} <= set(split.test)
+    assert split.unlabelled == ("other",)
+
+
 def test_sets_that_share_an_origin_are_refused(tmp_path: Path) -> None:
     archive = excerpts(tmp_path / "archive")
     with pytest.raises(AcoustillError, match=r"00-1 of training and 00-2 of test were cut from one recording, take 0"):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from acoustill.archive import Archive, Clip, Entry, Protocol, Split, create_archive, split_archive
+from acoustill.archive import Archive, Clip, Entry, Protocol, Split, create_archive, refuse_overlap, split_archive
 from acoustill.archive.clips import all_clips, random_clip, regular_clips
 from acoustill.archive.importers.avia_names import avia_id
 from acoustill.errors import AcoustillError
@@ -213,6 +213,16 @@ def test_unlabelled_recordings_are_not_dealt(tmp_path: Path, archive: Archive) -
     split = split_archive(archive_of(tmp_path / "archive", lines + extra), PAPER)
     assert split.chunks == split_archive(archive, PAPER).chunks
     assert split.unlabelled == (extra[1]["id"], extra[3]["id"])
+
+
+def test_chunks_of_one_original_may_be_on_several_sides_as_those_of_one_recording(tmp_path: Path) -> None:
+    lines = [line | {"origin": f"day {number // 2}"} for number, line in enumerate(avia(1))]
+    archive = archive_of(tmp_path / "archive", lines, importer=None)
+    split = split_archive(archive, PAPER)
+    assert split.chunks == split_archive(archive_of(tmp_path / "apart", avia(1), importer=None), PAPER).chunks
+    refuse_overlap(archive, training=split.parts(archive, "train"), evaluation=split.parts(archive, "test"))
+    spare = [take(4, 99, 0, label=None, subject=None, origin="day 0")]
+    assert not split_archive(archive_of(tmp_path / "spare", lines + spare, importer=None), PAPER).unlabelled
 
 
 def test_clips_stay_inside_the_chunks(archive: Archive) -> None:

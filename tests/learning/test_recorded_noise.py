@@ -317,6 +317,9 @@ def test_noise_of_a_teacher_is_kept_from_what_its_student_is_tested_on(
     train(given, "teacher", tmp_path / "teacher", quiet=True)
     split = split_archive(archive, Protocol(name="subjects"))
     assert teachers_noise(tmp_path / "teacher", archive, split) == ()
+    config = (tmp_path / "teacher/config.yaml").read_text()
+    (tmp_path / "teacher/config.yaml").write_text(config.replace(str(noise.path), f"file://{noise.path}"))
+    assert teachers_noise(tmp_path / "teacher", archive, split) == ()
     held = split.test[0]
     create_archive(tmp_path / "stolen", small_rig(), beams=BEAMS)
     for number in range(4):
@@ -325,8 +328,7 @@ def test_noise_of_a_teacher_is_kept_from_what_its_student_is_tested_on(
             one["beams"] = np.array(archive[held].beams)
         write_recording(tmp_path / "stolen", f"n{number}", **one)
     finish_archive(tmp_path / "stolen")
-    config = (tmp_path / "teacher/config.yaml").read_text().replace(str(noise.path), str(tmp_path / "stolen"))
-    (tmp_path / "teacher/config.yaml").write_text(config)
+    (tmp_path / "teacher/config.yaml").write_text(config.replace(str(noise.path), str(tmp_path / "stolen")))
     (sentence,) = teachers_noise(tmp_path / "teacher", archive, split)
     assert "was changed since" in sentence
     data = json.loads((tmp_path / "teacher/data.json").read_text())

@@ -160,18 +160,17 @@ def _refuse_folds_without_a_class(
 
 def _unlabelled(archive: Archive, protocol: Protocol, split: Split, dealing: _Dealing | None) -> tuple[str, ...]:
     held = [archive.entries[recording] for recording in (*split.validation, *split.test)]
-    contents = {entry.content for entry in held}
+    groups = groups_of(archive.entries.values())
+    held_groups = {groups[entry.id] for entry in held}
     subjects = {entry.subject for entry in held} - {None}
-    origins = {entry.origin for entry in held} - {None}
     scenarios = {protocol.held_out, protocol.validated_scenario} - {None}
     by_column = dealing.side_of if dealing is not None and protocol.name == "fixed" else None
     return tuple(
         entry.id
         for entry in archive.entries.values()
         if entry.label is None
-        and entry.content not in contents
+        and groups[entry.id] not in held_groups
         and entry.subject not in subjects
-        and entry.origin not in origins
         and entry.scenario not in scenarios
         and (by_column is None or by_column(entry, protocol.fold) not in ("validation", "test"))
     )
@@ -189,15 +188,18 @@ _FEWER_FOLDS = "use fewer folds or another seed, or add recordings of it"
 def _by_recording(archive: Archive, labelled: list[Entry], protocol: Protocol) -> _Dealing:
     """Deals on from scenario to scenario of a class, so that a class of as many recordings as folds is in each.
 
-    Recordings of equal content or of one origin are dealt as one: as the first of them.
+    Recordings of equal content or of one origin are dealt as one, as the first of them, also where it is an unlabelled
+    one that says so.
     """
     _check_fold(archive, protocol, protocol.folds)
     rng = np.random.default_rng(protocol.seed)
     strata: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    groups = groups_of(labelled)
+    groups = groups_of(archive.entries.values())
+    dealt: set[str] = set()
     for entry in labelled:
-        if groups[entry.id] == entry.id:
-            strata[str(entry.label)][str(entry.scenario)].append(entry.id)
+        if groups[entry.id] not in dealt:
+            dealt.add(groups[entry.id])
+            strata[str(entry.label)][str(entry.scenario)].append(groups[entry.id])
     folds: dict[str, int] = {}
     for _, scenarios in sorted(strata.items()):
         position = int(rng.integers(protocol.folds))

@@ -136,8 +136,8 @@ class Split:
     def check(self, archive: Archive) -> None:
         """Refuses a split that leaks or in which a class is missing.
 
-        A split of chunks is known to leak between recordings, and classes may be missing in it: there, only chunks
-        that overlap are refused, and sides that are empty.
+        A split of chunks is known to leak between recordings and what they were cut from, and classes may be missing
+        in it: there, only chunks that overlap are refused, and sides that are empty.
 
         Raises:
             AcoustillError: if a recording is not in the archive; if one, or two of equal content, stand on two
@@ -228,6 +228,8 @@ def find_overlap(one: Iterable[Place], other: Iterable[Place]) -> tuple[Place, P
 def refuse_overlap(archive: Archive, **sides: Sequence[str | Clip]) -> None:
     """Refuses sides that hold the same sound, by recording, by content hash, and by what they were cut from.
 
+    Where both sides are parts of recordings, as chunks are, it is not asked what their recordings were cut from.
+
     Args:
         archive: the recordings.
         sides: by name, ids of recordings or parts of recordings.
@@ -242,7 +244,8 @@ def refuse_overlap(archive: Archive, **sides: Sequence[str | Clip]) -> None:
     for one, other in combinations(places, 2):
         found = find_overlap(places[one], places[other])
         if found is None:
-            if {one, other} not in TAUGHT_TOGETHER:
+            in_parts = all(isinstance(part, Clip) for part in (*sides[one], *sides[other]))
+            if not in_parts and {one, other} not in TAUGHT_TOGETHER:
                 _refuse_one_origin(archive, one, places[one], other, places[other])
             continue
         known, place = found

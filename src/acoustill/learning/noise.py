@@ -115,8 +115,11 @@ def teachers_noise(folder: Path, archive: Archive, split: Split) -> tuple[str, .
     stated = read_json(folder / "data.json").get("noise")
     if stated is None or run.experiment.noise is None:
         return ()
-    path = Path(run.experiment.noise)
-    noise = Archive(path) if path.is_dir() else None
+    path = run.experiment.noise
+    try:
+        noise = Archive(path)
+    except AcoustillError:
+        noise = None
     if noise is None or noise.id != stated["archive_id"]:
         what = "is gone" if noise is None else "was changed since"
         return (
