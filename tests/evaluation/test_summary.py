@@ -57,6 +57,16 @@ def test_settings_that_did_not_shape_a_network_do_not_split_its_group(tmp_path: 
     assert len(summary_of(first, other)["groups"]) == 1
 
 
+def test_classes_are_those_of_the_network_though_none_of_one_is_tested(tmp_path: Path, archive: Archive) -> None:
+    run = dummy_run(tmp_path / "a", archive, never)
+    path = run / "predictions.jsonl"
+    kept = [line for line in path.read_text().splitlines() if '"label": "clap"' in line]
+    path.write_text("\n".join(kept) + "\n")
+    summary = summary_of(run)
+    assert summary["classes"] == list(archive.classes)
+    assert summary["groups"][0]["confusion"] == [[0, len(kept)], [0, 0]]
+
+
 def test_students_of_different_teachers_are_no_repetitions(tmp_path: Path, archive: Archive) -> None:
     """Teachers of other seeds are; a teacher that is gone is known by its network alone."""
     one, again = (dummy_run(tmp_path / f"t{seed}", archive, always, "teacher", seed=seed) for seed in (0, 1))

@@ -153,7 +153,7 @@ def summarise(evaluated: Sequence[Evaluated]) -> dict[str, Any]:
         evaluated: runs of one archive.
     """
     groups = group_runs(evaluated)
-    classes = sorted({row.label for one in evaluated for row in one.predictions})
+    classes = sorted({label for one in evaluated for label in one.run.classes})
     comparisons = _comparisons(groups)
     for comparison, p in zip(comparisons, holm([c["p"] for c in comparisons]), strict=True):
         comparison["p_holm"] = round(p, 4)
