@@ -57,7 +57,7 @@ class MicNet(FrameNetwork):
         )
         self.log_mel = log_mel
         self.standardise = Standardise(bands)
-        self.masking = Masking(*masks)
+        self.masking = Masking(masks[0], masks[1])
         self.trunk = SpectrogramTrunk(1, width)
         self.classify = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, len(specification.classes)))
 
