@@ -278,6 +278,10 @@ def test_frames_that_are_missing_or_odd_are_named(small_rig: Rig, tmp_path: Path
     np.save(odd / "A_000006.npy", samples[:63])
     with pytest.raises(AcoustillError, match=r"A_000006.npy: array is int32 \(63, 8\), expected int32 \(64, 8\)"):
         open_signals(odd, small_rig)
+    np.save(odd / "A_000006.npy", samples[:64])
+    with (odd / "A_000006.npy").open("ab") as file:  # as other versions of NumPy fill up their headers
+        file.write(bytes(48))
+    assert open_signals(odd, small_rig).samples == 640
     turned = write_frames(tmp_path / "turned", samples)
     np.save(turned / "A_000002.npy", samples[:64].T)  # of the same size, so found on reading
     with pytest.raises(AcoustillError, match=r"A_000002.npy: array is int32 \(8, 64\)"):

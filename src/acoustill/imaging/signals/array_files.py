@@ -125,11 +125,11 @@ class FrameFolderSource(SignalSource):
             raise bad_input(self._files[0], "shape", first.shape, expected_shape)
         self._shape, self._dtype = first.shape, first.dtype
         self._scale, self.scaling = full_scale(first.dtype, self._files[0])
+        self._turned = first.shape[0] != channels
         size = self._files[0].stat().st_size
         for file in self._files:  # before hours of work are spent on the good ones
             if file.stat().st_size != size:
                 self._frame(file)
-        self._turned = first.shape[0] != channels
         self._frame_samples = first.size // channels
         self.samples = self._frame_samples * len(self._files)
 
