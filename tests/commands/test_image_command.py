@@ -140,6 +140,18 @@ def test_bad_recordings_are_set_aside_and_listed(rig: Path, tmp_path: Path, comm
     assert not (tmp_path / "none").exists()
 
 
+def test_a_broken_channel_may_hold_anything(rig: Path, tmp_path: Path, command) -> None:
+    signals = noise_at((20.0, 30.0), 0.3)
+    (broken,) = take_rig().broken
+    signals[broken, 1000:1010] = np.nan
+    take, out = write_take(tmp_path / "take.wav", signals), tmp_path / "archive"
+    assert command("image", take, "--rig", rig, *SIZE, "--out", out).status == 0
+    kept = np.array(Archive(out)["take"].audio)
+    assert not kept[broken, 1000:1010].any()
+    signals[broken, 1000:1010] = 0.0
+    np.testing.assert_array_equal(kept, signals[:, : kept.shape[1]])
+
+
 def test_names_that_cannot_be_read_do_not_stop_the_others(rig: Path, tmp_path: Path, command) -> None:
     good = write_take(tmp_path / "good.wav", noise_at((20.0, 30.0), 0.3))
     locked, long = tmp_path / "locked.npy", tmp_path / ("x" * 300)

@@ -40,8 +40,8 @@ def grey_video(path: Path, size: tuple[int, int] = (96, 72), rate: int = 30, fra
     return path
 
 
-def archive_of(path: Path, signals: np.ndarray, microphones: list[int], video: bool = True) -> Path:
-    """One recording, `take`, with MFCC images."""
+def archive_of(path: Path, signals: np.ndarray, microphones: list[int] | None, video: bool = True) -> Path:
+    """One recording, `take`, with MFCC images; without audio if `microphones` is None."""
     rig, grid = take_rig(), camera_grid(take_rig().camera, 12, 16, 2.0)
     frames = signals.shape[1] // FRAME
     create_archive(path, rig, ImageHeader(ImageSpecification(), grid))
@@ -50,8 +50,8 @@ def archive_of(path: Path, signals: np.ndarray, microphones: list[int], video: b
         path,
         "take",
         frames=frames,
-        audio=signals[microphones, : frames * FRAME],
-        microphones=microphones,
+        audio=None if microphones is None else signals[microphones, : frames * FRAME],
+        microphones=microphones or (),
         image=Imager(rig, grid)(signals),
         video=grey if video else None,
     )
@@ -313,6 +313,17 @@ def test_what_cannot_be_is_refused(
     grey_video(tmp_path / "wide.mp4", (128, 72))
     words = [str(rig) if word == "RIG" else word for word in arguments]
     refuses(command, tmp_path, "overlay", *words, says=re.escape(says))
+
+
+def test_images_of_a_recording_without_sound_are_shown_in_silence(tmp_path: Path, command) -> None:
+    archive = archive_of(tmp_path / "archive", noise_at((84.0, 9.0), 0.5), None)
+    out = tmp_path / "x.mp4"
+    ended = command("overlay", archive, "take", "--out", out, *BAND)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.endswith("; no sound\n")
+    np.testing.assert_allclose(brightest(frames_of(out)[6]), (84, 9), atol=6)
+    says = "recording take: audio is missing, expected that of a microphone, to hear it"
+    refuses(command, tmp_path, "overlay", archive, "take", "--out", out, "--hear", "3", says=says)
 
 
 def test_an_archive_without_video_and_images(tmp_path: Path, command) -> None:

@@ -259,7 +259,8 @@ def overlay(
         typer.echo(json.dumps(summary, indent=2))
         return
     size = f"{summary['width']} x {summary['height']}, {summary['frame_rate']:g} frames/s, {summary['seconds']:g} s"
-    typer.echo(f"{out}: {size}; {summary['heard']}, {summary['gain_db']:+.1f} dB")
+    gain = "" if summary["gain_db"] is None else f", {summary['gain_db']:+.1f} dB"
+    typer.echo(f"{out}: {size}; {summary['heard']}{gain}")
     if summary["scaling"]:
         typer.echo(f"  {summary['scaling']}")
 

@@ -233,15 +233,16 @@ def rig(
     from acoustill.rig import load_rig
 
     columns, rows = image_size(grid, "import rig")
+    rig = load_rig(array)
     options = RigOptions(
-        rig=load_rig(array),
+        rig=rig,
         microphones=_numbers(microphones),
         images=images,
         features=features,  # type: ignore[arg-type]
         distance_m=distance,
         image_rows=rows,
         image_columns=columns,
-        beams=beams_wanted(beams, beam_grid, "import rig", distance),
+        beams=beams_wanted(beams, beam_grid, "import rig", rig, distance),
         synchrony=synchrony,  # type: ignore[arg-type]
         offset_s=offset,
         drift_ppm=drift,

@@ -121,10 +121,10 @@ def avia_sim(
     plan = dataclasses.replace(
         plan, seconds=plan.seconds if seconds is None else seconds, subjects=subjects or plan.subjects
     )
-    spectra = beams_wanted(beams, beam_grid, "simulate")
+    recorder = load_rig(rig)
+    spectra = beams_wanted(beams, beam_grid, "simulate", recorder)
     clips = None if sounds is None else find_clips(sounds)
     takes = plan_avia_sim(plan, seed, unlabelled, clips)
-    recorder = load_rig(rig)
     if layout == "avia":
         if unlabelled:
             raise AcoustillError("simulate: AVIA's layout has no place for --unlabelled recordings; leave them out")
@@ -224,13 +224,14 @@ def noise(
     from acoustill.simulation import plan_noise, simulate_noise
 
     planned = plan_noise(takes, seconds, seed)
+    recorder = load_rig(rig)
     aside = simulate_noise(
         out,
-        load_rig(rig),
+        recorder,
         planned,
         microphones=microphones,
         all_microphones=all_microphones,
-        beams=beams_wanted(beams, beam_grid, "simulate"),
+        beams=beams_wanted(beams, beam_grid, "simulate", recorder),
         jobs=jobs,
         tell=_tell,
     )

@@ -16,7 +16,9 @@ from acoustill.jobs import console, progress_bar
 
 if TYPE_CHECKING:
     from acoustill.imaging.beam_specification import BeamSpecification
+    from acoustill.rig import Rig
 
+BEAM_HOP_S = 0.01
 LARGEST_M = 10_000.0  # farther than any microphone array hears
 LARGEST_PIXELS = 1_000_000
 Highest = TypeVar("Highest", float, None)
@@ -101,18 +103,25 @@ def image_size(text: str, command: str, option: str = "--grid") -> tuple[int, in
     return columns, rows
 
 
-def beams_wanted(beams: bool, grid: str | None, command: str, distance_m: float = 2.0) -> BeamSpecification | None:
+def beams_wanted(
+    beams: bool, grid: str | None, command: str, rig: Rig, distance_m: float = 2.0
+) -> BeamSpecification | None:
     """The beam spectra of `--beams` and `--beam-grid columnsxrows`, of which the second implies the first.
+
+    There is one every 10 ms, as nearly as a video frame of the rig divides into equal steps.
 
     Raises:
         AcoustillError: if the grid holds no size.
     """
     from acoustill.imaging.beam_specification import BeamSpecification
 
+    samples = rig.samples_per_frame
+    divisors = (steps for steps in range(1, samples + 1) if samples % steps == 0)
+    steps = min(divisors, key=lambda steps: abs(math.log(samples / steps / rig.sample_rate / BEAM_HOP_S)))
     if grid is None:
-        return BeamSpecification(distance_m=distance_m) if beams else None
+        return BeamSpecification(distance_m=distance_m, steps=steps) if beams else None
     columns, rows = image_size(grid, command, "--beam-grid")
-    return BeamSpecification(rows, columns, distance_m)
+    return BeamSpecification(rows, columns, distance_m, steps)
 
 
 def refuse_overwriting(command: str, out: Path | None, inputs: Iterable[Path | None]) -> None:

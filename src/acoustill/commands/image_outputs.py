@@ -14,6 +14,7 @@ from acoustill.archive.writer import writing_recording
 from acoustill.files import replacing
 from acoustill.imaging.imager import Imager, Images
 from acoustill.imaging.video.overlay_video import Sound, dark_picture, write_overlay_video
+from acoustill.rig.rig import Rig
 from acoustill.spool import Spool
 
 
@@ -83,4 +84,16 @@ def recording_output(
     with writing_recording(archive, recording, rig.samples_per_frame, provenance=provenance) as writer:
         audio = writer.audio(range(rig.channels), frames * rig.samples_per_frame)
         image = writer.image(frames, shape, dtype)
-        yield Output(audio.append_columns, lambda images: image.append(images.features))
+        yield Output(
+            lambda block: audio.append_columns(_finite(block, rig)), lambda images: image.append(images.features)
+        )
+
+
+def _finite(block: np.ndarray, rig: Rig) -> np.ndarray:
+    """Zeros where a broken channel gives no number; archives hold none, and nobody listens to that channel."""
+    broken = list(rig.broken)
+    if np.isfinite(block[broken]).all():
+        return block
+    mended = block.copy()
+    mended[broken] = np.nan_to_num(block[broken], nan=0.0, posinf=0.0, neginf=0.0)
+    return mended

@@ -41,7 +41,7 @@ def overlay_take(
 
     Returns:
         A JSON object: `out`, `frames`, `seconds`, `width`, `height`, `frame_rate`, `heard` (what the sound is),
-        `gain_db` (of the sound) and `scaling` (of integer samples).
+        `gain_db` (of the sound; None if there is none) and `scaling` (of integer samples).
 
     Raises:
         AcoustillError: if an argument or a file cannot be used, or an option would be without effect.
@@ -64,7 +64,7 @@ def overlay_take(
         rate = take.rig.frame_rate if frame_rate == "rig" else backdrop.frame_rate
         with replacing(out) as beside, Spool(out.parent) as maps, Spool(out.parent) as sound:
             pixels = look(take, view, maps)
-            for part in listening(pixels, maps.array()):
+            for part in listening(pixels, maps.array()) if listening is not None else ():
                 sound.append(part)
             with bar("drawing", round(seconds * rate)) as advance, naming(path, *([video] if video else [])):
                 written = write_overlay_video(
@@ -72,7 +72,9 @@ def overlay_take(
                     maps.array(),
                     take.rig.frame_rate,
                     backdrop.picture,
-                    sound=Sound(sound.array()[: take.frames * take.rig.samples_per_frame], take.rig.sample_rate),
+                    sound=None
+                    if listening is None
+                    else Sound(sound.array()[: take.frames * take.rig.samples_per_frame], take.rig.sample_rate),
                     style=style,
                     video_rate=rate,
                     advance=advance,
@@ -90,8 +92,8 @@ def overlay_take(
     }
 
 
-def _choose_sound(take: Take, hear: str | None, size: tuple[int, int], view: View) -> tuple[str, Listening]:
-    """What is heard, in words, and what gives its samples in blocks once there are images.
+def _choose_sound(take: Take, hear: str | None, size: tuple[int, int], view: View) -> tuple[str, Listening | None]:
+    """What is heard, in words, and what gives its samples in blocks once there are images; None of a silent take.
 
     Args:
         take: the recording.
@@ -103,6 +105,8 @@ def _choose_sound(take: Take, hear: str | None, size: tuple[int, int], view: Vie
         AcoustillError: if the option makes no sense, or the take has not kept what it needs.
     """
     camera = take.rig.camera
+    if hear is None and not take.has_sound:
+        return "no sound", None
     if hear == "loudest":
         take.all_channels()
 

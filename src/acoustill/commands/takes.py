@@ -10,6 +10,7 @@ import numpy as np
 
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import audible
+from acoustill.archive.importers.avia_names import avia_rig
 from acoustill.archive.recording import Recording
 from acoustill.commands.arguments import band_of, bar, image_size, naming, numbers, positive_metres, read_depth
 from acoustill.errors import AcoustillError, bad_input
@@ -20,6 +21,7 @@ from acoustill.imaging.imager import Imager
 from acoustill.imaging.signals.opening import checked_blocks, open_signals
 from acoustill.imaging.signals.source import BLOCK_SAMPLES, SignalSource
 from acoustill.imaging.specification import BEAMFORMERS, ImageSpecification
+from acoustill.jobs import console
 from acoustill.rig.camera import Camera
 from acoustill.rig.file import load_rig
 from acoustill.rig.rig import Rig
@@ -53,6 +55,11 @@ class Take:
         if self.recording is not None:
             return self.recording.entry.frames
         return self.all_channels().samples // self.rig.samples_per_frame
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether a microphone was kept."""
+        return self.source is not None or (self.recording is not None and "audio" in self.recording.entry.streams)
 
     def all_channels(self) -> SignalSource:
         """The signals of all channels.
@@ -117,7 +124,20 @@ def open_take(command: str, path: Path, recording: str | None, rig: str | None, 
     stated = kept.sidecar.files.get("audio")
     whole = stated is not None and stated.microphones == tuple(range(archive.rig.channels))
     signals = _KeptSource(kept, archive.rig.sample_rate) if whole else None
+    if whole and _stands_in(archive.rig):
+        console.print(
+            f"warning: {path}: where the microphones of this array are is not public, and others stand in for them: "
+            "images and beams that are formed now show no true places; import it again with --rig if you have it",
+            markup=False,
+            soft_wrap=True,
+        )
     return Take(f"{path}: recording {recording}", archive.rig, signals, kept, archive)
+
+
+def _stands_in(rig: Rig) -> bool:
+    """Whether this is what importers take for an array whose geometry is not public."""
+    stand_in = avia_rig()
+    return rig.name == stand_in.name and np.array_equal(rig.positions_m, stand_in.positions_m)
 
 
 @dataclass(frozen=True)
@@ -284,6 +304,8 @@ def microphone_of(take: Take, channel: int | None) -> tuple[int, Iterator[np.nda
         AcoustillError: if there is no such channel, or the archive did not keep it.
     """
     rig, recording = take.rig, take.recording
+    if not take.has_sound:
+        raise bad_input(take.name, "audio", "missing", "that of a microphone, to hear it")
     if take.source is None and recording is not None:
         stated = recording.sidecar.files["audio"].microphones or tuple(range(len(recording.audio)))
         channels = {stated[row]: row for row in audible(recording, rig)}
