@@ -9,7 +9,7 @@ import pytest
 
 from acoustill.archive import Archive, Protocol, refuse_overlap, split_archive
 from acoustill.errors import AcoustillError
-from acoustill.files import write_json_lines
+from acoustill.files import read_json_lines, write_json_lines
 from small_archives import small_archive
 
 
@@ -63,6 +63,18 @@ def test_excerpts_of_an_unlabelled_copy_are_where_the_recording_is(tmp_path: Pat
     split = split_archive(Archive(tmp_path / "archive"), Protocol(name="recordings"))
     assert {tested, "b-2s"} <= set(split.test)
     assert split.unlabelled == ("other",)
+
+
+@pytest.mark.parametrize("name", ["fixed", "subjects"])
+def test_excerpts_that_a_column_separates_are_refused(name: str, tmp_path: Path) -> None:
+    excerpts(tmp_path / "archive")
+    lines = read_json_lines(tmp_path / "archive/manifest.jsonl")
+    for line in lines:
+        part = int(line["id"][-1])
+        line |= {"subject": f"s{part % 3}", "columns": {"fold": part % 3}}
+    write_json_lines(tmp_path / "archive/manifest.jsonl", lines)
+    with pytest.raises(AcoustillError, match=r"were cut from one recording, take \d"):
+        split_archive(Archive(tmp_path / "archive"), Protocol(name=name))  # type: ignore[arg-type]
 
 
 def test_sets_that_share_an_origin_are_refused(tmp_path: Path) -> None:

@@ -434,10 +434,21 @@ def test_unlabelled_recordings_of_nobody_known_are_counted(name: str, archive: A
     held_out = "office" if name == "scenarios-and-subjects" else None
     split = split_archive(archive, Protocol(name=name, held_out=held_out))  # type: ignore[arg-type]
     unknown = sum(archive.entries[recording].subject is None for recording in split.unlabelled)
-    (sentence,) = split.warnings(archive)
+    (sentence,) = (sentence for sentence in split.warnings(archive) if "the subject is not known" in sentence)
     assert unknown == (5 if held_out is None else 4)
     assert f"of {unknown} of the {len(split.unlabelled)} unlabelled recordings the subject is not known" in sentence
     assert replace(split, unlabelled=()).warnings(archive) == ()
+
+
+def test_unlabelled_recordings_of_nowhere_known_are_counted_where_a_scenario_is_held_out(archive: Archive) -> None:
+    split = split_archive(archive, Protocol(name="scenarios", held_out="office"))
+    unknown = sum(archive.entries[recording].scenario is None for recording in split.unlabelled)
+    assert unknown
+    (sentence,) = (sentence for sentence in split.warnings(archive) if "the scenario is not known" in sentence)
+    assert sentence.startswith(f"of {unknown} of the {len(split.unlabelled)} unlabelled recordings the scenario is not")
+    assert "they may be of 'office'" in sentence
+    everywhere = split_archive(archive, Protocol(name="subjects"))
+    assert not any("the scenario is not known" in sentence for sentence in everywhere.warnings(archive))
 
 
 def test_recordings_of_equal_content_are_dealt_as_one(tmp_path: Path) -> None:

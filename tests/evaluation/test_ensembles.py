@@ -38,6 +38,13 @@ def test_a_mean_may_choose_what_no_run_chose() -> None:
     assert mean_predictions(runs, CLASSES)[0].predicted == "steps"
 
 
+def test_what_one_run_knew_is_not_unseen_by_all() -> None:
+    unknown = row("a", 0, 1.0, 0.0, 0.0).model_copy(update={"seen": False})
+    known = unknown.model_copy(update={"seen": True})
+    for runs, seen in (([unknown, unknown], False), ([unknown, known], True), ([known, unknown], True)):
+        assert mean_predictions([[one] for one in runs], CLASSES)[0].seen == seen
+
+
 def test_clips_of_a_recording_are_averaged() -> None:
     rows = [
         row("a", 0, 0.9, 0.1, 0.0),

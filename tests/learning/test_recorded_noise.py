@@ -306,6 +306,9 @@ def test_noise_of_a_scenario_that_is_held_out_is_refused(tmp_path: Path) -> None
     assert "of 4 of 4 recordings the scenario is not known: see that none was made in 'street'" in unknown.warnings[0]
     complaint = "n0-noise was recorded in scenario 'street', which is held from training"
     refuse(archive, noise, complaint, name="scenarios", held_out="street")
+    held = split_archive(archive, Protocol(name="subjects")).test[0]
+    somebody = write_archive(tmp_path / "somebody", 4, subject=archive.entries[held].subject)
+    refuse(archive, somebody, r"n0-noise is of subject 's\d', which is held from training", name="subjects")
     assert opened(archive, noise).train
 
 

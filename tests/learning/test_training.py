@@ -17,8 +17,10 @@ import torch
 from safetensors.torch import load_file
 
 from acoustill.archive import Archive, Split, create_archive, finish_archive, write_recording
+from acoustill.archive.splits import SIDES
 from acoustill.errors import AcoustillError
 from acoustill.evaluation import evaluate_run
+from acoustill.files import file_hash
 from acoustill.learning import load_experiment
 from acoustill.learning import training as training_module
 from acoustill.learning.runs import Run
@@ -314,6 +316,58 @@ def test_equal_names_elsewhere_are_told(teacher: Path, small_archive: Path, tmp_
     (sentence,) = load_teacher(teacher, archive, turned).warnings
     count = len(taught.train)
     assert sentence.startswith(f"{count} of the recordings of {small_archive} that the teacher {teacher} learnt from ")
+
+
+def test_what_a_distilled_teacher_was_taught_counts_too(teacher: Path, small_archive: Path, tmp_path: Path) -> None:
+    """By labels, by its own teacher, and from unlabelled recordings."""
+    archive, split = Archive(small_archive), Run(teacher).split
+
+    def run(name: str, recipe: str, teachers: list[dict[str, Any]], **sides: tuple[str, ...]) -> Path:
+        folder = tmp_path / name
+        shutil.copytree(teacher, folder)
+        for file, change in (
+            ("run.json", {"recipe": recipe}),
+            ("data.json", {"split": {side: getattr(split, side) for side in SIDES} | sides}),
+        ):
+            (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | change))
+        (folder / "teachers.json").write_text(json.dumps(teachers))
+        config = (folder / "config.yaml").read_text()
+        (folder / "config.yaml").write_text(config.replace("unlabelled_batch: 0", "unlabelled_batch: 2"))
+        return folder
+
+    other = run("other", "labels", [], train=split.test, test=split.train)
+    by_other = {"folder": str(other), "network": "dualcamnet", "sha256": file_hash(other / "model.safetensors")}
+    assert load_teacher(run("labels", "labels", []), archive, split).warnings == ()
+    says = f"{other}: the teacher learnt from {split.test[0]}, which its student is tested on"
+    with pytest.raises(AcoustillError, match=says):
+        load_teacher(run("distilled", "distilled", [by_other]), archive, split)
+    for name, change in (("trained-anew", {"sha256": "0"}), ("gone", {"folder": str(tmp_path / "nowhere")})):
+        (sentence,) = load_teacher(run(name, "distilled", [by_other | change]), archive, split).warnings
+        assert "learnt from is not known any more" in sentence
+    heard = {"unlabelled": split.test[:1]}
+    assert load_teacher(run("not-heard", "labels", [], **heard), archive, split).warnings == ()
+    with pytest.raises(AcoustillError, match=f"learnt from {split.test[0]}, which its student is tested on"):
+        load_teacher(run("heard", "distilled", [], **heard), archive, split)
+
+
+def test_a_teacher_that_learnt_from_another_excerpt_of_what_is_tested_is_refused(
+    teacher: Path, small_archive: Path, tmp_path: Path
+) -> None:
+    split = Run(teacher).split
+    cut = tmp_path / "archive"
+    shutil.copytree(small_archive, cut, ignore=shutil.ignore_patterns("teachers"))
+    for recording in (split.train[0], split.test[0]):
+        path = cut / "recordings" / recording / "recording.json"
+        content = json.loads(path.read_text())
+        content["entry"]["origin"] = "day 1"
+        path.write_text(json.dumps(content))
+    finish_archive(cut)
+    shutil.copytree(teacher, tmp_path / "run")
+    data = json.loads((tmp_path / "run/data.json").read_text())
+    (tmp_path / "run/data.json").write_text(json.dumps(data | {"archive_id": Archive(cut).id}))
+    learnt = replace(split, train=split.train[1:])
+    with pytest.raises(AcoustillError, match="the teacher learnt from origin 'day 1', which is held from its student"):
+        load_teacher(tmp_path / "run", Archive(cut), learnt)
 
 
 def test_a_run_whose_split_leaks_is_not_evaluated(teacher: Path, tmp_path: Path) -> None:

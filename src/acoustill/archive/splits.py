@@ -94,7 +94,8 @@ class Split:
             archive: the recordings.
         """
         if self.chunks is None:
-            return tuple(filter(None, (self._known_subjects(archive), self._unknown_subjects(archive))))
+            found = self._known_subjects(archive), self._unknown_subjects(archive), self._unknown_scenarios(archive)
+            return tuple(filter(None, found))
         sentences = [
             "this split leaks, and is for comparison with the paper only: "
             f"{self._siblings} of {self._tested} test chunks ({100 * self.leaks:.0f} %) are of recordings that are "
@@ -131,6 +132,21 @@ class Split:
         return (
             f"of {unknown} of the {len(self.unlabelled)} unlabelled recordings the subject is not known: "
             "they may be of subjects that are tested, and students may learn from them"
+        )
+
+    def _unknown_scenarios(self, archive: Archive) -> str | None:
+        """That unlabelled recordings may be of a scenario that is held from training, if theirs is not known."""
+        unknown = sum(archive.entries[recording].scenario is None for recording in self.unlabelled)
+        judged, trained = (
+            {archive.entries[recording].scenario for recording in side}
+            for side in ((*self.validation, *self.test), self.train)
+        )
+        held = sorted(judged - trained - {None})  # type: ignore[type-var]
+        if not held or not unknown:
+            return None
+        return (
+            f"of {unknown} of the {len(self.unlabelled)} unlabelled recordings the scenario is not known: "
+            f"they may be of {held[0]!r}, which is held from training, and students may learn from them"
         )
 
     def check(self, archive: Archive) -> None:
@@ -228,7 +244,7 @@ def find_overlap(one: Iterable[Place], other: Iterable[Place]) -> tuple[Place, P
 def refuse_overlap(archive: Archive, **sides: Sequence[str | Clip]) -> None:
     """Refuses sides that hold the same sound, by recording, by content hash, and by what they were cut from.
 
-    Where both sides are parts of recordings, as chunks are, it is not asked what their recordings were cut from.
+    Where both sides are chunks of recordings, which leak by their nature, it is not asked what those were cut from.
 
     Args:
         archive: the recordings.
@@ -244,8 +260,8 @@ def refuse_overlap(archive: Archive, **sides: Sequence[str | Clip]) -> None:
     for one, other in combinations(places, 2):
         found = find_overlap(places[one], places[other])
         if found is None:
-            in_parts = all(isinstance(part, Clip) for part in (*sides[one], *sides[other]))
-            if not in_parts and {one, other} not in TAUGHT_TOGETHER:
+            in_chunks = all(any(not place.whole for place in places[side]) for side in (one, other))
+            if not in_chunks and {one, other} not in TAUGHT_TOGETHER:
                 _refuse_one_origin(archive, one, places[one], other, places[other])
             continue
         known, place = found

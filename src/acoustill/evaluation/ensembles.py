@@ -50,12 +50,13 @@ def recording_predictions(predictions: Sequence[Prediction], classes: Sequence[s
 
 
 def _mean(rows: Sequence[Prediction], classes: Sequence[str]) -> Prediction:
-    """The first of some predictions, with the mean of the probabilities of all."""
+    """The first of some predictions, with the mean of the probabilities of all; seen is what one of them knew."""
     for row in rows:
         named = row.predicted in classes and len(row.probabilities) == len(classes)
         if not named or row.probabilities[classes.index(row.predicted)] < max(row.probabilities):
             found = f"{len(row.probabilities)} probabilities, with {row.predicted!r} as the most probable"
             raise bad_input(f"recording {row.recording}", "prediction", found, f"one of the classes {list(classes)}")
     means = [sum(p) / len(rows) for p in zip(*(row.probabilities for row in rows), strict=True)]
-    change = {"probabilities": tuple(means), "predicted": classes[means.index(max(means))]}
+    seen = any(row.seen for row in rows)
+    change = {"probabilities": tuple(means), "predicted": classes[means.index(max(means))], "seen": seen}
     return rows[0].model_copy(update=change)

@@ -15,7 +15,7 @@ from acoustill.archive.groups import groups_of
 from acoustill.archive.splits import Split, find_overlap
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import read_json
-from acoustill.learning.runs import Run
+from acoustill.learning.runs import Run, is_finished
 from acoustill.learning.sampling import NoiseClips
 from acoustill.learning.scene_augmentation import MIXED
 from acoustill.learning.teachers import stream_places
@@ -101,7 +101,7 @@ def open_noise(path: str, archive: Archive, split: Split, streams: Sequence[str]
 
 
 def teachers_noise(folder: Path, archive: Archive, split: Split) -> tuple[str, ...]:
-    """What to say of the noise that a teacher was trained with.
+    """What to say of the noise that a teacher was trained with, and its own teachers as far as they are still there.
 
     Args:
         folder: of the teacher's run.
@@ -112,6 +112,13 @@ def teachers_noise(folder: Path, archive: Archive, split: Split) -> tuple[str, .
         AcoustillError: if that noise holds what the student is tested on, see `open_noise`.
     """
     run = Run(folder)
+    before = [Path(teacher["folder"]) for teacher in run.teachers]
+    told = [sentence for one in before if is_finished(one) for sentence in teachers_noise(one, archive, split)]
+    return (*_own_noise(run, archive, split), *told)
+
+
+def _own_noise(run: Run, archive: Archive, split: Split) -> tuple[str, ...]:
+    folder = run.folder
     stated = read_json(folder / "data.json").get("noise")
     if stated is None or run.experiment.noise is None:
         return ()
@@ -136,12 +143,12 @@ def teachers_noise(folder: Path, archive: Archive, split: Split) -> tuple[str, .
 
 
 def refuse_leak(noise: Archive, archive: Archive, trained: Sequence[str], judged: Mapping[str, Sequence[Clip]]) -> None:
-    """Refuses noise that holds what is judged on, or that tells how it sounds in a place that is held from training.
+    """Refuses noise that holds what is judged on, or that is of a scenario or a subject that is held from training.
 
     Args:
         noise: the archive of it.
         archive: the recordings.
-        trained: ids of those whose scenarios may be known.
+        trained: ids of those whose scenarios and subjects may be known.
         judged: by side, what must stay unheard.
     """
     heard = stream_places(noise, parts_of(noise, noise.entries))
@@ -159,24 +166,22 @@ def refuse_leak(noise: Archive, archive: Archive, trained: Sequence[str], judged
                     f"{noise.path}: {origins[origin]} and {part.recording} of {side} were cut from one recording, "
                     f"{origin}"
                 )
-    held = _scenarios(archive, (part.recording for parts in judged.values() for part in parts)) - _scenarios(
-        archive, trained
-    )
-    for entry in noise.entries.values():
-        if entry.scenario in held:
-            raise AcoustillError(
-                f"{noise.path}: {entry.id} was recorded in scenario {entry.scenario!r}, which is held from training"
-            )
+    names = [part.recording for parts in judged.values() for part in parts]
+    for column, told in (("scenario", "was recorded in scenario"), ("subject", "is of subject")):
+        held = _values(archive, names, column) - _values(archive, trained, column)
+        for entry in noise.entries.values():
+            if (value := getattr(entry, column)) in held:
+                raise AcoustillError(f"{noise.path}: {entry.id} {told} {value!r}, which is held from training")
 
 
-def _scenarios(archive: Archive, recordings: Iterable[str]) -> set[str]:
-    return {scenario for name in recordings if (scenario := archive.entries[name].scenario) is not None}
+def _values(archive: Archive, recordings: Iterable[str], column: str) -> set[str]:
+    return {value for name in recordings if (value := getattr(archive.entries[name], column)) is not None}
 
 
 def _unknown_places(noise: Archive, archive: Archive, split: Split) -> list[str]:
     """That noise may be of a scenario that is held from training, if its scenario is not known."""
     unknown = sum(entry.scenario is None for entry in noise.entries.values())
-    held = _scenarios(archive, (*split.validation, *split.test)) - _scenarios(archive, split.train)
+    held = _values(archive, (*split.validation, *split.test), "scenario") - _values(archive, split.train, "scenario")
     if not held or not unknown:
         return []
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -68,9 +68,28 @@ def load_teacher(folder: str | Path, archive: Archive, split: Split) -> TeacherR
     there = [stream for stream in spec.streams if made.get(stream, True)]
     refuse_other_views(spec, archive, there if network.can_answer(there) else spec.streams, folder)
     learnt = archive if run.archive_id == archive.id else run.open_archive()
-    _refuse_leak(run, learnt, archive, split)
-    warnings = _equal_names(run, learnt, archive, split)
+    warnings = (*_refuse_leaks(run, learnt, archive, split),)
     return TeacherRun(folder, file_hash(folder / WEIGHTS), network, warnings, read_temperature(folder))
+
+
+def _refuse_leaks(run: Run, there: Archive, archive: Archive, split: Split) -> Iterator[str]:
+    """See `_refuse_leak`, of a teacher and of those that taught it; gives what is to be said in sentences."""
+    _refuse_leak(run, there, archive, split)
+    yield from _equal_names(run, there, archive, split)
+    for teacher in run.teachers:
+        folder = Path(teacher["folder"])
+        try:
+            before = Run(folder)
+            if file_hash(folder / WEIGHTS) != teacher["sha256"]:
+                raise AcoustillError(f"{folder}: was trained anew")
+            learnt = archive if before.archive_id == archive.id else before.open_archive()
+        except (AcoustillError, OSError) as error:
+            yield (
+                f"{run.folder}: what its own teacher {folder} learnt from is not known any more ({error}): see that it "
+                "is nothing that its student is tested on"
+            )
+            continue
+        yield from _refuse_leaks(before, learnt, archive, split)
 
 
 def _refuse_leak(run: Run, there: Archive, archive: Archive, split: Split) -> None:
@@ -89,7 +108,7 @@ def _refuse_leak(run: Run, there: Archive, archive: Archive, split: Split) -> No
     taught = [there.entries[part.recording] for part in taught_parts]
     learnt = [archive.entries[recording] for recording in (*split.train, *split.validation)]
     tested = [archive.entries[recording] for recording in split.test]
-    for name in ("subject", "scenario"):
+    for name in ("subject", "scenario", "origin"):
         held = {getattr(entry, name) for entry in tested} - {getattr(entry, name) for entry in learnt} - {None}
         known = sorted(held & {getattr(entry, name) for entry in taught})
         if known:
@@ -106,7 +125,10 @@ def _refuse_leak(run: Run, there: Archive, archive: Archive, split: Split) -> No
 
 
 def _taught(run: Run, there: Archive) -> list[Clip]:
-    return [part for side in ("train", "validation") for part in run.split.parts(there, side)]
+    sides = ["train", "validation"]
+    if run.recipe != "labels" and run.experiment.distillation.unlabelled_batch:
+        sides.append("unlabelled")
+    return [part for side in sides for part in run.split.parts(there, side)]
 
 
 def stream_places(archive: Archive, parts: Iterable[Clip]) -> list[Place]:
