@@ -9,7 +9,7 @@ from typing import Any
 
 EXTRAS = {"lightning": "train", "matplotlib": "viz", "jinja2": "viz"}
 INTERRUPTED, TERMINATED = 130, 143
-RESUMING = ("simulate", "import", "export", "train", "distill", "evaluate", "demo")
+RESUMING = ("simulate", "import", "export", "train", "distill", "demo")
 
 
 def main() -> None:

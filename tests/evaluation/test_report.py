@@ -18,6 +18,7 @@ from acoustill.errors import AcoustillError
 from acoustill.evaluation import statistics
 from acoustill.evaluation.pictures import choose, shrink
 from acoustill.evaluation.report import write_report
+from acoustill.files import read_json_lines, write_json_lines
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -204,6 +205,50 @@ def test_says_what_weakens_the_claim(tmp_path, archive):
     for words in ("Few subjects", "Few seeds", "Controls", "No teacher", "steps"):
         assert words not in said
     assert "simulated" in said
+
+
+def test_variants_of_one_recipe_can_be_told_apart(tmp_path, archive):
+    folders = [
+        dummy_run(tmp_path / "labels", archive, every_second),
+        dummy_run(tmp_path / "one", archive, always, recipe="distilled"),
+        dummy_run(tmp_path / "other", archive, every_second, recipe="distilled"),
+    ]
+    config = tmp_path / "other/config.yaml"
+    config.write_text(config.read_text().replace("temperature: 2.0", "temperature: 5.0"))
+    write_report(folders, tmp_path / "report.html")
+    page = Page(tmp_path / "report.html")
+    assert "The answer differs between groups" in page.text("h1")
+    for place in ("verdict", "comparisons"):
+        assert "hearnet (variant 2)" in page.text(place) or "distilled (variant 2)" in page.text(place)
+
+
+def test_few_subjects_of_a_part_are_told(tmp_path):
+    """Twelve of them, of whom two were tested in the scenario that is held out."""
+    archive = dummy_archive(tmp_path / "a", subjects=12)
+    folder = dummy_run(tmp_path / "run", archive, always)
+    rows = read_json_lines(folder / "predictions.jsonl")
+    kept = [row for row in rows if row["seen"] or row["subject"] in ("s00", "s01")]
+    write_json_lines(folder / "predictions.jsonl", kept)
+    write_report([folder], tmp_path / "report.html")
+    assert "Few subjects: 2" in Page(tmp_path / "report.html").text("caveats-title")
+
+
+def test_pictures_are_of_what_networks_were_asked(tmp_path, archive):
+    folder = dummy_run(tmp_path / "run", archive, always)
+    rows = read_json_lines(folder / "predictions.jsonl")
+    write_json_lines(folder / "predictions.jsonl", [row for row in rows if row["start"] > 0])
+    write_report([folder], tmp_path / "report.html")
+    assert "not asked" not in Page(tmp_path / "report.html").text("pictures")
+
+
+def test_a_scenario_that_one_run_knew_is_not_called_new(tmp_path, archive):
+    folders = [dummy_run(tmp_path / f"run-{i}", archive, always, seed=i) for i in range(2)]
+    write_report(folders, tmp_path / "before.html")
+    assert "never trained on" in Page(tmp_path / "before.html").text("scenarios")
+    rows = [row | {"seen": True} for row in read_json_lines(folders[1] / "predictions.jsonl")]
+    write_json_lines(folders[1] / "predictions.jsonl", rows)
+    write_report(folders, tmp_path / "after.html")
+    assert "never trained on" not in Page(tmp_path / "after.html").text("scenarios")
 
 
 def test_what_users_wrote_is_text(tmp_path):

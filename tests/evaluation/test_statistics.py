@@ -53,6 +53,16 @@ def test_interval_of_all_right_or_all_wrong_is_not_a_point(value: float) -> None
     assert estimate.high - estimate.low == pytest.approx(0.161, abs=0.002)  # Wilson, 20 of 20
 
 
+def test_interval_of_recordings_that_are_equally_good_is_not_a_point() -> None:
+    """What is resampled are recordings: of each, every second clip is right."""
+    units = [Unit(float(i % 2), f"r{i // 2}", f"s{i // 4}") for i in range(16)]
+    estimate = accuracy_interval(units)
+    assert (estimate.value, estimate.recordings) == (0.5, 8)
+    assert estimate.high - estimate.low == pytest.approx(2 * 0.324, abs=0.002)  # Wilson, 8 of 8, to either side
+    one = paired_difference([Unit(value, "r", "s") for value in (1.0, 0.0, 0.0, 0.0)]).estimate
+    assert one.low < 0 < one.high
+
+
 def test_no_clip_is_an_error() -> None:
     with pytest.raises(AcoustillError, match="no clip"):
         accuracy_interval([])

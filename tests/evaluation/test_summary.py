@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.evaluation.dummies import dummy_archive, dummy_run
+from tests.evaluation.dummies import SEEN, UNSEEN, dummy_archive, dummy_run
 
 from acoustill.archive import Archive
+from acoustill.errors import AcoustillError
 from acoustill.evaluation.summary import read_evaluated, summarise
+from acoustill.files import read_json_lines, write_json_lines
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,38 @@ def test_settings_that_did_not_shape_a_network_do_not_split_its_group(tmp_path: 
     first = dummy_run(tmp_path / "a", archive, always)
     other = change(dummy_run(tmp_path / "b", archive, always, seed=1), distillation__temperature=9.0)
     assert len(summary_of(first, other)["groups"]) == 1
+
+
+def rotated(tmp_path: Path, archive: Archive, right: bool, recipe: str) -> list[Path]:
+    """Runs of which each holds out one of the two scenarios: right, or wrong, where it is unseen, the rest reversed."""
+    folders = []
+    for held_out in (SEEN, UNSEEN):
+
+        def answers(entry, _: int, held_out: str = held_out) -> bool:
+            return (entry.scenario == held_out) == right
+
+        folder = dummy_run(tmp_path / f"{recipe}-{held_out}", archive, answers, recipe=recipe)
+        change(folder, protocol__held_out=held_out)
+        path = folder / "predictions.jsonl"
+        rows = [row | {"seen": row["scenario"] != held_out} for row in read_json_lines(path)]
+        write_json_lines(path, rows)
+        folders.append(folder)
+    return folders
+
+
+def test_parts_are_compared_where_every_clip_is_in_both(tmp_path: Path, archive: Archive) -> None:
+    runs = [*rotated(tmp_path, archive, False, "labels"), *rotated(tmp_path, archive, True, "distilled")]
+    found = {c["part"]: c["difference"]["value"] for c in summary_of(*runs)["comparisons"]}
+    assert found == {"all": 0.0, "within": -1.0, "unseen": 1.0}
+
+
+def test_clips_of_other_lengths_and_runs_given_twice_are_refused(tmp_path: Path, archive: Archive) -> None:
+    one = dummy_run(tmp_path / "a", archive, always)
+    longer = change(dummy_run(tmp_path / "b", archive, always), clip_seconds=0.4)
+    with pytest.raises(AcoustillError, match=r"b: length of its clips is 0.4 s, expected 0.2 s, as of .*a"):
+        summary_of(one, longer)
+    with pytest.raises(AcoustillError, match="is given twice"):
+        summary_of(one, tmp_path / "b/../a")
 
 
 def test_classes_are_those_of_the_network_though_none_of_one_is_tested(tmp_path: Path, archive: Archive) -> None:

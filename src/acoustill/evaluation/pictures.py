@@ -158,7 +158,7 @@ def _picture(
     }
     answered = [row for members in rows.values() for row in members]
     clip_frames = frames_of(evaluated[0].run.experiment.clip_seconds, archive.rig.frame_rate)
-    frame, energy = _loudest(recording, specification, max(row.start for row in answered) + clip_frames)
+    frame, energy = _loudest(recording, specification, sorted({row.start for row in answered}), clip_frames)
     original = recording.frame(frame)
     small = shrink(original)
     span_db = _span_db(energy)
@@ -183,16 +183,18 @@ def _picture(
     )
 
 
-def _loudest(recording: Recording, specification: ImageSpecification, stop: int) -> tuple[int, np.ndarray]:
-    """The loudest frame before `stop`, and its energy map; block by block, in bounded memory."""
+def _loudest(
+    recording: Recording, specification: ImageSpecification, starts: Sequence[int], clip_frames: int
+) -> tuple[int, np.ndarray]:
+    """The loudest frame of the clips that start there, and its energy map; clip by clip, in bounded memory."""
     best, loudest, found = 0, -1.0, np.zeros((1, 1))
-    images = recording.image[:stop]
-    for start in range(0, len(images), BLOCK):
-        energies = energy_map(images[start : start + BLOCK], specification)
-        totals = energies.sum(axis=(1, 2))
-        i = int(totals.argmax())
-        if totals[i] > loudest:
-            best, loudest, found = start + i, float(totals[i]), energies[i]
+    for clip in starts:
+        for start in range(clip, clip + clip_frames, BLOCK):
+            energies = energy_map(recording.image[start : min(start + BLOCK, clip + clip_frames)], specification)
+            totals = energies.sum(axis=(1, 2))
+            i = int(totals.argmax())
+            if totals[i] > loudest:
+                best, loudest, found = start + i, float(totals[i]), energies[i]
     return best, found
 
 

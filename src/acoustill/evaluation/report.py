@@ -106,6 +106,7 @@ def write_report(folders: Sequence[str | Path], out: str | Path) -> dict[str, An
         "curves": curve_plots(groups, styles),
         "gallery": gallery(evaluated, archive, list(styles)),
         "most_pictures": MOST,
+        "never_seen": _never_seen(evaluated),
         "heat": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in heat_colours(np.linspace(0, 1, 9))],
         "run_names": _run_names([run["folder"] for group in groups for run in group["runs"]]),
         "versions": {
@@ -202,6 +203,12 @@ def _facts(evaluated: Sequence[Evaluated], archive: Archive) -> Facts:
     )
 
 
+def _never_seen(evaluated: Sequence[Evaluated]) -> set[str]:
+    """The scenarios of test clips that no run was trained on."""
+    rows = [row for one in evaluated for row in one.predictions]
+    return {str(row.scenario) for row in rows} - {str(row.scenario) for row in rows if row.seen}
+
+
 def _split_name(protocol: Protocol) -> str:
     return protocol.name + (f" of {protocol.scenario}" if protocol.scenario else "")
 
@@ -237,11 +244,12 @@ def _verdict(groups: Sequence[Group], comparisons: Sequence[dict[str, Any]], fac
         sentences += _pair_sentences(of, against, found, len(comparisons), facts)
     outcomes = {_outcome(found) for _, _, found in compared}
     tone = outcomes.pop() if len(outcomes) == 1 else "mixed" if outcomes else "none"
+    several = "networks" if len({of["network"] for of, _, _ in compared}) > 1 else "groups"
     headline = {
         "better": "Distillation helped",
         "worse": "Distillation hurt",
         "open": "Distillation made no difference beyond noise",
-        "mixed": "The answer differs between networks",
+        "mixed": f"The answer differs between {several}",
         "none": "These runs do not say whether distillation helps",
     }[tone]
     if not compared:
@@ -278,10 +286,11 @@ def _outcome(comparison: dict[str, Any]) -> str:
 
 
 def _called(group: Group) -> str:
-    return {
+    called = {
         "distilled": f"distilled {group['role']} {group['network']}",
         "labels": f"{group['role']} {group['network']} of labels alone",
     }.get(group["recipe"], f"{group['role']} {group['network']} of the control “{group['recipe']}”")
+    return f"{called} {group['variant']}".rstrip()
 
 
 def _counted(estimate: dict[str, Any]) -> str:
@@ -360,7 +369,7 @@ def _checks(groups: Sequence[Group], comparisons: Sequence[dict[str, Any]]) -> d
     sizes = {group["name"]: group["all"]["n"] for group in groups}
     partly = any(c["difference"]["n"] < max(sizes[c["of"]], sizes[c["against"]]) for c in whole)
     return {
-        "subjects": min(group["all"]["subjects"] for group in groups),
+        "subjects": min(group[part]["subjects"] for group in groups for part in PARTS if group[part]),
         "enough_subjects": ENOUGH_SUBJECTS,
         "seeds": min(len({run["seed"] for run in group["runs"]}) for group in groups),
         "enough_seeds": ENOUGH_SEEDS,
@@ -374,5 +383,6 @@ def _checks(groups: Sequence[Group], comparisons: Sequence[dict[str, Any]]) -> d
 
 def _run_names(folders: Sequence[str]) -> dict[str, str]:
     """Folders by their last name, or in full where that is not unique."""
-    names = Counter(Path(folder).name for folder in folders)
-    return {folder: Path(folder).name if names[Path(folder).name] == 1 else folder for folder in folders}
+    last = {folder: Path(folder).resolve().name for folder in folders}
+    names = Counter(last.values())
+    return {folder: name if names[name] == 1 else folder for folder, name in last.items()}

@@ -79,7 +79,7 @@ def accuracy_interval(units: Sequence[Unit], seed: int = 0) -> Estimate:
     """A mean and its 95 % interval by the two-level cluster bootstrap: subjects, then their recordings.
 
     Subjects are drawn with replacement and, within each drawn one, recordings (Davison and Hinkley 1997,
-    section 3.8); clips of a recording stay together. Where every unit has the same value, which no resample
+    section 3.8); clips of a recording stay together. Where every recording has the same mean, which no resample
     can vary, the interval is as wide as Wilson's for that many recordings. With fewer than about ten subjects
     such intervals are too narrow: the number stands beside them.
 
@@ -136,10 +136,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _interval(units: Sequence[Unit], seed: int, lowest: float) -> Estimate:
     tree = _tree(units)
-    values = np.array([unit.value for unit in units])
     recordings = sum(len(branch) for branch in tree)
-    value = float(values.mean())
-    if np.ptp(values) == 0:
+    value = float(np.mean([unit.value for unit in units]))
+    if np.ptp([total / clips for branch in tree for total, clips in branch]) < 1e-12:
         reach = _wilson_reach(recordings)
         low, high = max(lowest, value - reach), min(1.0, value + reach)
     else:

@@ -114,8 +114,12 @@ def read_evaluated(folders: Sequence[str | Path], without: Sequence[str] = ()) -
         without: see `evaluate_run`.
 
     Raises:
-        AcoustillError: if there is none, one is not finished or not evaluated, or archives differ.
+        AcoustillError: if there is none, one is not finished or not evaluated, one is given twice, or archives or
+            lengths of clips differ.
     """
+    places = [Path(folder).resolve() for folder in folders]
+    if twice := [folder for folder, place in zip(folders, places, strict=True) if places.count(place) > 1]:
+        raise AcoustillError(f"{twice[0]}: is given twice; every run counts once")
     evaluated = [Evaluated(Run(folder), read_predictions(folder, without), tuple(without)) for folder in folders]
     if not evaluated:
         raise AcoustillError("report: give at least one run folder")
@@ -123,6 +127,9 @@ def read_evaluated(folders: Sequence[str | Path], without: Sequence[str] = ()) -
     for other in evaluated[1:]:
         if other.run.archive_id != first.archive_id:
             raise bad_input(other.run.folder, "archive", "not that of " + str(first.folder), "runs of one archive")
+        one, same = (run.experiment.clip_seconds for run in (other.run, first))
+        if one != same:
+            raise bad_input(other.run.folder, "length of its clips", f"{one:g} s", f"{same:g} s, as of {first.folder}")
     return evaluated
 
 
@@ -172,6 +179,7 @@ def _group(name: str, members: list[Evaluated], classes: list[str]) -> dict[str,
     scenarios = sorted({str(row.scenario) for row in rows})
     summary: dict[str, Any] = {
         "name": name,
+        "variant": name.removeprefix(members[0].name).strip(),
         "role": members[0].run.role,
         "network": members[0].network,
         "recipe": members[0].run.recipe,
@@ -252,10 +260,10 @@ def _comparisons(groups: dict[str, list[Evaluated]]) -> list[dict[str, Any]]:
     found = []
     for i, against in enumerate(names):
         for of in names[i + 1 :]:
-            whole = len(_differences(groups[of], groups[against]))
-            for part, belongs in PARTS.items():
-                units = _differences(groups[of], groups[against], belongs)
-                if not units or (part != "all" and len(units) == whole):
+            units_of = {part: _differences(groups[of], groups[against], belongs) for part, belongs in PARTS.items()}
+            both = units_of["within"] and units_of["unseen"]
+            for part, units in units_of.items():
+                if not units or (part != "all" and not both):
                     continue
                 difference = paired_difference(units)
                 found.append(
