@@ -59,6 +59,18 @@ def test_stream_equals_batch(rate: int) -> None:
     assert stream.steps == network.step_logits({"audio": audio}).shape[1]
 
 
+def test_steps_and_whole_answers_of_a_stream_may_be_asked_for_in_turn() -> None:
+    network, audio = compactnet(), torch.randn(1, 40000, generator=torch.Generator().manual_seed(3))
+    stream = network.stream()
+    stream.push_steps(audio[:, :20000])
+    assert torch.allclose(stream.push(audio[:, 20000:]), network({"audio": audio}), atol=1e-4)
+
+
+def test_integers_are_no_pascals() -> None:
+    with pytest.raises(AcoustillError, match=r"type of the audio is torch.int16, expected floating point, in pascal"):
+        compactnet()({"audio": torch.zeros(1, 70000, dtype=torch.int16)})
+
+
 def test_stream_refuses_what_it_cannot_hear() -> None:
     network = compactnet()
     with pytest.raises(AcoustillError, match="shape of the audio"):

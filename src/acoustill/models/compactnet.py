@@ -228,8 +228,8 @@ class Stream:
             audio: (B, samples), pascal; 0 samples or more, of the same batch every time.
             Output: (B, classes); zeros until the first step is complete.
         """
-        logits = self.push_steps(audio)
-        self._total = logits.sum(dim=1) + (0 if self._total is None else self._total)
+        self.push_steps(audio)
+        assert self._total is not None
         return self._total / max(1, self.steps)
 
     @torch.no_grad()
@@ -253,4 +253,5 @@ class Stream:
         self._batch = len(audio)
         logits, self._state = self.network.step(self._frames.push(audio), self._state)
         self.steps += logits.shape[1]
+        self._total = logits.sum(dim=1) + (0 if self._total is None else self._total)
         return logits

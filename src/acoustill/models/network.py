@@ -134,6 +134,8 @@ class Network(nn.Module):
             if not whole:
                 at = f" at {spec.sample_rate} Hz" if stream == "audio" else ""
                 raise bad_input(self.name, f"shape of {VIEW_NAMES[stream]}", shape, f"(batch, {expected}{at})")
+            if stream == "audio" and not view.is_floating_point():  # integers would be taken for pascals
+                raise bad_input(self.name, "type of the audio", str(view.dtype), "floating point, in pascal")
             if stream == "video" and view.dtype != torch.uint8:  # numbers from 0 to 1 would be taken for near black
                 raise bad_input(self.name, "type of the video", str(view.dtype), "torch.uint8, from 0 to 255")
             # One value that is not finite makes the sum such: looking at each takes as long as a small network. Beams,
