@@ -60,11 +60,12 @@ from acoustill.models.beamnet import SteeringNetwork
 from acoustill.models.costs import cost_of
 
 CONFIGS = Path(__file__).parent.parent / "configs/teachers-students"
-RECIPES = ("plain", "augmented")  # labels alone; with noise and reverberation
+RECIPES = ("plain", "augmented", "matched")  # labels alone; with noise and reverberation; as a teacher is trained
 ANSWER = ("recording", "label", "predicted", "scenario", "subject", "seen")  # and the share of its clips that are right
 SIDES = ("within", "new subjects", "unseen")
 BY_SEED = ("within", "unseen")
 UNASKED = (
+    ("beamnet-heard", "micnet-matched"),
     ("beamnet", "beamnet-heard"),
     ("beamnet-true", "beamnet"),
     ("micnet-augmented", "compactnet-augmented"),
@@ -82,7 +83,7 @@ class Row:
     Attributes:
         config: name of its file.
         role: teacher or student.
-        recipe: `plain` or `augmented`.
+        recipe: one of RECIPES; a teacher is augmented by what there is for its streams.
         parts: the rows whose networks it is made of, for those that are made of others.
     """
 
@@ -182,7 +183,7 @@ def main() -> None:
 
 
 def table_rows(only: Sequence[str] | None = None) -> list[Row]:
-    """The rows, by the files there are: `NAME.yaml` for teachers, `NAME-plain.yaml` and `-augmented` for students."""
+    """The rows, by the files there are: `NAME.yaml` for teachers, `NAME-RECIPE.yaml` for students."""
     found = []
     names = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
     if unknown := sorted(set(only or ()) - set(names)):
@@ -455,7 +456,7 @@ def _asked(judged: dict[str, dict[str, Side]], untried: dict[str, dict[str, Side
     The student to be beaten, and the part that the fused teacher is to be as good as, are the best ones of the test
     itself: that is to their advantage. `untried` has what is left without the seed that settings were tried out on.
     """
-    students = [row for row in judged if row.endswith("-augmented")]
+    students = [row for row in judged if row.endswith(("-augmented", "-matched"))]
     found: list[tuple[str, str, str, float, PairedDifference, PairedDifference | None]] = []
     for side, points in (("unseen", POINTS_UNSEEN), ("within", POINTS_WITHIN)):
         student, part = _best(students, judged, side), _best(parts_of("fusednet"), judged, side)
