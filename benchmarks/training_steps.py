@@ -54,10 +54,7 @@ ROWS = {  # files of configs/teachers-students
 }
 CLASSES = tuple(f"class {i}" for i in range(14))
 UNTIMED = 2  # steps that fill caches and the optimiser's averages
-READ, BESIDE = (
-    "read",
-    "beside",
-)  # forms that read an archive and vary clips, in the process that learns or in one beside it
+READ, BESIDE = "read", "beside"  # forms that read an archive, and vary clips, where they learn or in another process
 
 
 class Worker:

@@ -113,6 +113,11 @@ class Split:
             sentences.append(sentence)
         return tuple(sentences)
 
+    def held_scenarios(self, archive: Archive) -> list[str]:
+        """Those of validation and test that are not trained on, sorted."""
+        judged = values_of(archive, (*self.validation, *self.test), "scenario")
+        return sorted(judged - values_of(archive, self.train, "scenario"))
+
     def _known_subjects(self, archive: Archive) -> str | None:
         """That test recordings are of subjects that are trained on, if any is."""
         trained = {archive.entries[recording].subject for recording in self.train} - {None}
@@ -137,11 +142,7 @@ class Split:
     def _unknown_scenarios(self, archive: Archive) -> str | None:
         """That unlabelled recordings may be of a scenario that is held from training, if theirs is not known."""
         unknown = sum(archive.entries[recording].scenario is None for recording in self.unlabelled)
-        judged, trained = (
-            {archive.entries[recording].scenario for recording in side}
-            for side in ((*self.validation, *self.test), self.train)
-        )
-        held = sorted(judged - trained - {None})  # type: ignore[type-var]
+        held = self.held_scenarios(archive)
         if not held or not unknown:
             return None
         return (
@@ -191,6 +192,11 @@ class Split:
             if lacking := sorted(set(archive.classes) - labels):
                 missing[side] = lacking
         return missing
+
+
+def values_of(archive: Archive, recordings: Iterable[str], column: str) -> set[str]:
+    """What some recordings have as `scenario`, `subject` or `origin`, where it is known."""
+    return {value for name in recordings if (value := getattr(archive.entries[name], column)) is not None}
 
 
 class Place(NamedTuple):

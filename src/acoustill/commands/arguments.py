@@ -115,13 +115,13 @@ def beams_wanted(
     """
     from acoustill.imaging.beam_specification import BeamSpecification
 
+    if not beams and grid is None:
+        return None
+    size = {} if grid is None else dict(zip(("columns", "rows"), image_size(grid, command, "--beam-grid"), strict=True))
     samples = rig.samples_per_frame
     divisors = (steps for steps in range(1, samples + 1) if samples % steps == 0)
     steps = min(divisors, key=lambda steps: abs(math.log(samples / steps / rig.sample_rate / BEAM_HOP_S)))
-    if grid is None:
-        return BeamSpecification(distance_m=distance_m, steps=steps) if beams else None
-    columns, rows = image_size(grid, command, "--beam-grid")
-    return BeamSpecification(rows, columns, distance_m, steps)
+    return BeamSpecification(**size, distance_m=distance_m, steps=steps)
 
 
 def refuse_overwriting(command: str, out: Path | None, inputs: Iterable[Path | None]) -> None:

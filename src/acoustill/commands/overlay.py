@@ -64,17 +64,19 @@ def overlay_take(
         rate = take.rig.frame_rate if frame_rate == "rig" else backdrop.frame_rate
         with replacing(out) as beside, Spool(out.parent) as maps, Spool(out.parent) as sound:
             pixels = look(take, view, maps)
-            for part in listening(pixels, maps.array()) if listening is not None else ():
-                sound.append(part)
+            heard_sound = None
+            if listening is not None:
+                for part in listening(pixels, maps.array()):
+                    sound.append(part)
+                samples = take.frames * take.rig.samples_per_frame
+                heard_sound = Sound(sound.array()[:samples], take.rig.sample_rate)
             with bar("drawing", round(seconds * rate)) as advance, naming(path, *([video] if video else [])):
                 written = write_overlay_video(
                     beside,
                     maps.array(),
                     take.rig.frame_rate,
                     backdrop.picture,
-                    sound=None
-                    if listening is None
-                    else Sound(sound.array()[: take.frames * take.rig.samples_per_frame], take.rig.sample_rate),
+                    sound=heard_sound,
                     style=style,
                     video_rate=rate,
                     advance=advance,

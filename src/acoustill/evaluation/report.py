@@ -41,6 +41,7 @@ class Facts:
     Attributes:
         new_subjects: every test clip has a subject, and no run was trained on one of them.
         unseen: the scenarios that some run was tested on and not trained on.
+        never_seen: those of them that no run was trained on.
         unlabelled_there: whether unlabelled recordings of such a scenario were used in training.
         simulated: whether the archive was made by simulation.
         leaks: shares of the test sides whose recordings were also trained on, of the splits that leak.
@@ -49,6 +50,7 @@ class Facts:
 
     new_subjects: bool
     unseen: tuple[str, ...]
+    never_seen: tuple[str, ...]
     unlabelled_there: bool
     simulated: bool
     leaks: tuple[float, ...]
@@ -106,7 +108,6 @@ def write_report(folders: Sequence[str | Path], out: str | Path) -> dict[str, An
         "curves": curve_plots(groups, styles),
         "gallery": gallery(evaluated, archive, list(styles)),
         "most_pictures": MOST,
-        "never_seen": _never_seen(evaluated),
         "heat": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in heat_colours(np.linspace(0, 1, 9))],
         "run_names": _run_names([run["folder"] for group in groups for run in group["runs"]]),
         "versions": {
@@ -180,6 +181,7 @@ def _facts(evaluated: Sequence[Evaluated], archive: Archive) -> Facts:
     new_subjects = True
     unlabelled_there = False
     unseen: set[str] = set()
+    seen = {str(row.scenario) for one in evaluated for row in one.predictions if row.seen}
     for one in evaluated:
         trained = {archive.entries[i].subject for i in one.run.split.train}
         new_subjects &= all(row.subject is not None and row.subject not in trained for row in one.predictions)
@@ -196,17 +198,12 @@ def _facts(evaluated: Sequence[Evaluated], archive: Archive) -> Facts:
     return Facts(
         new_subjects,
         tuple(sorted(unseen)),
+        tuple(sorted(unseen - seen)),
         unlabelled_there,
         archive.maker.get("command") == "simulate",
         tuple(sorted({run.split.leaks for run in chunked} - {0.0})),
         tuple(dict.fromkeys(sentences)),
     )
-
-
-def _never_seen(evaluated: Sequence[Evaluated]) -> set[str]:
-    """The scenarios of test clips that no run was trained on."""
-    rows = [row for one in evaluated for row in one.predictions]
-    return {str(row.scenario) for row in rows} - {str(row.scenario) for row in rows if row.seen}
 
 
 def _split_name(protocol: Protocol) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, parts_of
 from acoustill.archive.groups import groups_of
-from acoustill.archive.splits import Split, find_overlap
+from acoustill.archive.splits import Split, find_overlap, values_of
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import read_json
 from acoustill.learning.runs import Run, is_finished
@@ -168,25 +168,21 @@ def refuse_leak(noise: Archive, archive: Archive, trained: Sequence[str], judged
                 )
     names = [part.recording for parts in judged.values() for part in parts]
     for column, told in (("scenario", "was recorded in scenario"), ("subject", "is of subject")):
-        held = _values(archive, names, column) - _values(archive, trained, column)
+        held = values_of(archive, names, column) - values_of(archive, trained, column)
         for entry in noise.entries.values():
             if (value := getattr(entry, column)) in held:
                 raise AcoustillError(f"{noise.path}: {entry.id} {told} {value!r}, which is held from training")
 
 
-def _values(archive: Archive, recordings: Iterable[str], column: str) -> set[str]:
-    return {value for name in recordings if (value := getattr(archive.entries[name], column)) is not None}
-
-
 def _unknown_places(noise: Archive, archive: Archive, split: Split) -> list[str]:
     """That noise may be of a scenario that is held from training, if its scenario is not known."""
     unknown = sum(entry.scenario is None for entry in noise.entries.values())
-    held = _values(archive, (*split.validation, *split.test), "scenario") - _values(archive, split.train, "scenario")
+    held = split.held_scenarios(archive)
     if not held or not unknown:
         return []
     return [
         f"{noise.path}: of {unknown} of {len(noise.entries)} recordings the scenario is not known: see that none was "
-        f"made in {sorted(held)[0]!r}, which is held from training"
+        f"made in {held[0]!r}, which is held from training"
     ]
 
 

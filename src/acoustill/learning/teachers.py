@@ -15,7 +15,7 @@ from acoustill.archive.archive import Archive
 from acoustill.archive.clips import Clip, audible, read_clip
 from acoustill.archive.entry import Entry
 from acoustill.archive.recording import Recording, array_offset
-from acoustill.archive.splits import Place, Split, find_overlap, places_of
+from acoustill.archive.splits import Place, Split, find_overlap, places_of, values_of
 from acoustill.errors import AcoustillError, bad_input
 from acoustill.files import file_hash, json_hash, replacing
 from acoustill.learning.loading import refuse_other_views
@@ -105,12 +105,10 @@ def _refuse_leak(run: Run, there: Archive, archive: Archive, split: Split) -> No
             f"{run.folder}: the teacher learnt from {overlap[0].recording}, which its student is tested on; "
             "train it with the same protocol and fold"
         )
-    taught = [there.entries[part.recording] for part in taught_parts]
-    learnt = [archive.entries[recording] for recording in (*split.train, *split.validation)]
-    tested = [archive.entries[recording] for recording in split.test]
+    taught = [part.recording for part in taught_parts]
     for name in ("subject", "scenario", "origin"):
-        held = {getattr(entry, name) for entry in tested} - {getattr(entry, name) for entry in learnt} - {None}
-        known = sorted(held & {getattr(entry, name) for entry in taught})
+        held = values_of(archive, split.test, name) - values_of(archive, (*split.train, *split.validation), name)
+        known = sorted(held & values_of(there, taught, name))
         if known:
             sentence = (
                 f"{run.folder}: the teacher learnt from {name} {known[0]!r}, which is held from its student; "

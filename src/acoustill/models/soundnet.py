@@ -87,9 +87,8 @@ class SoundNet(Network):
     def forward(self, views: Views) -> Tensor:
         """Logits of each clip, averaged over time where the input is longer than a clip."""
         self.check(views)
-        maps = self.scale * self.standardise(self.resample(views["audio"].float()).unsqueeze(-1)).transpose(
-            1, 2
-        ).unsqueeze(2)
+        audio = self.resample(views["audio"].float()).unsqueeze(-1)
+        maps = self.scale * self.standardise(audio).transpose(1, 2).unsqueeze(2)
         for number, layer in enumerate(self._built, 1):
             maps = self.get_submodule(f"bn{number}")(self.get_submodule(f"conv{number}")(maps))
             if layer.pooling > 1:
